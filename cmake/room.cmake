@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# unweight_room(NAME SOURCES a.cpp ... [DEPS room ...] [LIBS lib ...])
+#   One library per room, `unweight_<name>`; the objects of all of them make up libunweight.a.
+#   fmt is always taken header-only, so that libunweight.a needs no library of somebody else.
+# unweight_test(NAME SOURCES a_test.cpp ... DEPS room ... [LIBS lib ...] [LABELS ...])
+#   One GoogleTest binary; every case is a CTest test.
+# unweight_bench(NAME SOURCES a_bench.cpp ... DEPS room ... [LIBS lib ...])
+# unweight_fuzzer(NAME SOURCES a_fuzz.cpp DEPS room ...)
+#   One libFuzzer binary build/bin/fuzz_<name>; only with -DUNWEIGHT_FUZZERS=ON and clang. The target
+#   `fuzzers` builds all of them.
+
+define_property(GLOBAL PROPERTY UNWEIGHT_ROOMS BRIEF_DOCS "all rooms")
+
+function(unweight_room name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS;LIBS" ${ARGN})
+  list(TRANSFORM ARG_LIBS REPLACE "^fmt::fmt$" "fmt::fmt-header-only")
+  add_library(unweight_${name} STATIC ${ARG_SOURCES})
+  target_include_directories(unweight_${name} PUBLIC ${PROJECT_SOURCE_DIR}/include
+                                                     ${PROJECT_SOURCE_DIR}/src)
+  target_link_libraries(unweight_${name} PRIVATE unweight_options ${ARG_LIBS})
+  foreach(dep IN LISTS ARG_DEPS)
+    target_link_libraries(unweight_${name} PUBLIC unweight_${dep})
+  endforeach()
+  set_property(GLOBAL APPEND PROPERTY UNWEIGHT_ROOMS unweight_${name})
+endfunction()
+
+function(unweight_link_rooms target)
+  foreach(dep IN LISTS ARGN)
+    target_link_libraries(${target} PRIVATE unweight_${dep})
+  endforeach()
+  target_link_libraries(${target} PRIVATE unweight_options Threads::Threads)
+endfunction()
+
+function(unweight_test name)
+  if(NOT UNWEIGHT_TESTS)
+    return()
+  endif()
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS;LIBS;LABELS" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  unweight_link_rooms(${name} ${ARG_DEPS})
+  target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
+  target_compile_definitions(${name} PRIVATE
+    UNWEIGHT_SOURCE_DIR="${PROJECT_SOURCE_DIR}" UNWEIGHT_BINARY_DIR="${PROJECT_BINARY_DIR}")
+  target_link_libraries(${name} PRIVATE ${ARG_LIBS} GTest::gtest_main)
+  include(GoogleTest)
+  set(properties TIMEOUT 900)
+  if(ARG_LABELS)
+    list(APPEND properties LABELS "${ARG_LABELS}")
+  endif()
+  gtest_discover_tests(${name} DISCOVERY_TIMEOUT 120 PROPERTIES ${properties})
+endfunction()
+
+function(unweight_bench name)
+  if(NOT UNWEIGHT_BENCHES)
+    return()
+  endif()
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS;LIBS" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  unweight_link_rooms(${name} ${ARG_DEPS})
+  target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
+  target_link_libraries(${name} PRIVATE ${ARG_LIBS} benchmark::benchmark)
+endfunction()
+
+function(unweight_fuzzer name)
+  if(NOT UNWEIGHT_FUZZERS)
+    return()
+  endif()
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS;LIBS" ${ARGN})
+  add_executable(fuzz_${name} ${ARG_SOURCES})
+  unweight_link_rooms(fuzz_${name} ${ARG_DEPS})
+  target_include_directories(fuzz_${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
+  target_compile_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
+  target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
+  if(NOT TARGET fuzzers)
+    add_custom_target(fuzzers)
+  endif()
+  add_dependencies(fuzzers fuzz_${name})
+  target_link_libraries(fuzz_${name} PRIVATE ${ARG_LIBS})
+endfunction()
