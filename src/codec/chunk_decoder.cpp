@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "codec/chunk_decoder.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstring>
+
+#include "base/try.h"
+#include "codec/tile_kernels.h"
+
+namespace unweight::codec {
+namespace {
+
+using layout::kChunkTiles;
+using layout::kTileByteSectionBytes;
+using layout::kTileCodeSectionBytes;
+using layout::kTileCols;
+using layout::kTileElems;
+using layout::kTileRows;
+
+/// The verbatim rows of one chunk, tile by tile.
+struct ChunkVerbatim {
+  std::array<std::uint32_t, kChunkTiles> lane_masks{};
+  std::array<const std::uint8_t*, kChunkTiles> rows{};
+};
+
+struct EncodedTile {
+  const std::uint8_t* sign_mantissa;
+  const std::uint8_t* codes;
+  std::uint32_t verbatim_lanes;
+  const std::uint8_t* verbatim_rows;  ///< of those lanes
+};
+
+/// Writes the verbatim rows over what join_palette_tile made of their codes.
+void place_verbatim_rows(const EncodedTile& tile, std::uint16_t* to, std::size_t stride_elems) {
+  const std::uint8_t* exponents = tile.verbatim_rows;
+  for (std::uint32_t left = tile.verbatim_lanes; left != 0; left &= left - 1) {
+    const auto lane = static_cast<std::uint32_t>(std::countr_zero(left));
+    for (std::uint32_t i = 0; i < layout::kRowElems; i += 2) {  // neighbours in the matrix too
+      const layout::TilePosition at = layout::tile_position({lane, i});
+      const std::uint8_t* sign_mantissa =
+          tile.sign_mantissa + layout::byte_section_offset({lane, i});
+      std::uint16_t* pair = to + at.row * stride_elems + at.col;
+      pair[0] = join_weight(exponents[i], sign_mantissa[0]);
+      pair[1] = join_weight(exponents[i + 1], sign_mantissa[1]);
+    }
+    exponents += kVerbatimRowBytes;
+  }
+}
+
+std::uint64_t end_of_whole_strips(const layout::TileGrid& grid, const DestinationWindow& window) {
+  const std::uint64_t end_row = window.first_row + window.num_rows;
+  return end_row >= grid.rows ? grid.num_strips() : end_row / kTileRows;
+}
+
+class ViewDecoder {
+ public:
+  ViewDecoder(const EncodedView& view, const DestinationWindow& destination)
+      : view_(view),
+        destination_(destination),
+        kernels_(tile_kernels()),
+        first_wanted_strip_((destination.first_row + kTileRows - 1) / kTileRows),
+        end_wanted_strip_(end_of_whole_strips(view.grid, destination)) {}
+
+  Result<void> decode_chunk(std::uint64_t chunk) const {
+    const std::uint64_t first_tile = chunk * kChunkTiles;
+    const std::uint32_t num_tiles = view_.grid.chunk_tiles(chunk);
+    const std::uint64_t tiles_per_strip = view_.grid.tiles_per_strip();
+    std::uint64_t strip = first_tile / tiles_per_strip;
+    std::uint64_t tile_in_strip = first_tile % tiles_per_strip;
+    // Wanted strips are consecutive, but a chunk may begin before and end behind them.
+    const std::uint64_t last_strip = (first_tile + num_tiles - 1) / tiles_per_strip;
+    if (last_strip < first_wanted_strip_ || strip >= end_wanted_strip_) return {};
+
+    const ChunkVerbatim verbatim = verbatim_of(chunk);
+    const std::uint64_t tile_in_view = first_tile - view_.first_chunk * kChunkTiles;
+    alignas(64) std::array<std::uint8_t, kChunkTiles * kTileCodeSectionBytes> decoded;
+    const std::uint8_t* codes = decoded.data();
+    if (view_.family == Family::kHuffman) {
+      UNWEIGHT_TRY(decode_stream(chunk, verbatim, num_tiles, decoded.data()));
+    } else {
+      codes = view_.codes.data() + tile_in_view * kTileCodeSectionBytes;
+    }
+    const std::uint8_t* sign_mantissa =
+        view_.sign_mantissa.data() + tile_in_view * kTileByteSectionBytes;
+    for (std::uint32_t t = 0; t < num_tiles; ++t) {
+      if (strip >= first_wanted_strip_ && strip < end_wanted_strip_) {
+        write_tile(strip * kTileRows, tile_in_strip * kTileCols,
+                   {sign_mantissa + std::size_t{t} * kTileByteSectionBytes,
+                    codes + std::size_t{t} * kTileCodeSectionBytes, verbatim.lane_masks[t],
+                    verbatim.rows[t]});
+      }
+      if (++tile_in_strip == tiles_per_strip) {
+        tile_in_strip = 0;
+        ++strip;
+      }
+    }
+    return {};
+  }
+
+ private:
+  [[nodiscard]] ChunkVerbatim verbatim_of(std::uint64_t chunk) const {
+    ChunkVerbatim verbatim;
+    const VerbatimIndexEntry& entry = view_.verbatim_index[chunk - view_.first_chunk];
+    std::uint64_t at = entry.first_verbatim_tile - view_.verbatim_tile_base;
+    for (std::uint32_t left = entry.tile_mask; left != 0; left &= left - 1) {
+      const VerbatimTile& tile = view_.verbatim_tiles[at++];
+      const auto t = static_cast<std::size_t>(std::countr_zero(left));
+      verbatim.lane_masks[t] = tile.lane_mask;
+      verbatim.rows[t] = view_.verbatim_rows.data() +
+                         (tile.first_verbatim_row - view_.verbatim_row_base) * kVerbatimRowBytes;
+    }
+    return verbatim;
+  }
+
+  Result<void> decode_stream(std::uint64_t chunk, const ChunkVerbatim& verbatim,
+                             std::uint32_t num_tiles, std::uint8_t* codes) const {
+    const std::uint64_t* offsets = view_.chunk_offsets.data() + (chunk - view_.first_chunk);
+    const std::uint16_t* words = view_.stream.data() + (offsets[0] - view_.chunk_offsets[0]);
+    if (!kernels_.huffman_decode_chunk(words, offsets[1] - offsets[0], verbatim.lane_masks.data(),
+                                       num_tiles, view_.table, view_.max_code_length, codes)) {
+      return Error{ErrorCode::kInvalidFormat,
+                   fmt::format("the Huffman stream of chunk {} does not have the {} words that its "
+                               "codes take",
+                               chunk, offsets[1] - offsets[0])};
+    }
+    return {};
+  }
+
+  /// The tile whose first weight is (row, col).
+  void write_tile(std::uint64_t row, std::uint64_t col, const EncodedTile& tile) const {
+    const std::uint64_t rows = std::min<std::uint64_t>(kTileRows, view_.grid.rows - row);
+    const std::uint64_t cols = std::min<std::uint64_t>(kTileCols, view_.grid.cols - col);
+    std::uint16_t* corner =
+        destination_.data + (row - destination_.first_row) * destination_.stride_elems + col;
+    if (rows == kTileRows && cols == kTileCols) {
+      join(tile, corner, destination_.stride_elems);
+      return;
+    }
+    std::array<std::uint16_t, kTileElems> padded;
+    join(tile, padded.data(), kTileCols);
+    for (std::uint64_t r = 0; r < rows; ++r) {
+      std::memcpy(corner + r * destination_.stride_elems, padded.data() + r * kTileCols,
+                  cols * sizeof(std::uint16_t));
+    }
+  }
+
+  void join(const EncodedTile& tile, std::uint16_t* to, std::size_t stride_elems) const {
+    kernels_.join_palette_tile(tile.sign_mantissa, tile.codes, view_.palette.data(), to,
+                               stride_elems);
+    if (tile.verbatim_lanes != 0) place_verbatim_rows(tile, to, stride_elems);
+  }
+
+  const EncodedView& view_;
+  const DestinationWindow& destination_;
+  const TileKernels& kernels_;
+  const std::uint64_t first_wanted_strip_, end_wanted_strip_;  // that lie in destination_
+};
+
+}  // namespace
+
+Result<void> decode_chunks(const EncodedView& view, std::uint64_t first, std::uint64_t count,
+                           const DestinationWindow& destination) {
+  const ViewDecoder decoder(view, destination);
+  for (std::uint64_t chunk = first; chunk < first + count; ++chunk) {
+    UNWEIGHT_TRY(decoder.decode_chunk(chunk));
+  }
+  return {};
+}
+
+}  // namespace unweight::codec

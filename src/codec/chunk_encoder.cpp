@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "codec/chunk_encoder.h"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstring>
+
+#include "codec/tile_kernels.h"
+
+namespace unweight::codec {
+namespace {
+
+using layout::kChunkTiles;
+using layout::kTileByteSectionBytes;
+using layout::kTileCodeSectionBytes;
+using layout::kTileCols;
+using layout::kTileElems;
+using layout::kTileRows;
+
+/// What huffman_encode_chunk wants room for.
+constexpr std::size_t kMaxChunkWords = std::size_t{kChunkTiles} * kTileElems / 2 + 64;
+
+/// Palette code of every exponent, kNotInPalette outside.
+std::array<std::uint8_t, 256> invert(const Palette& palette) {
+  std::array<std::uint8_t, 256> code_of;
+  code_of.fill(kNotInPalette);
+  for (std::uint32_t code = 0; code < kPaletteSize; ++code) {
+    code_of[palette[code]] = static_cast<std::uint8_t>(code);
+  }
+  return code_of;
+}
+
+class RangeEncoder {
+ public:
+  RangeEncoder(const EncodePlan& plan, const SourceWindow& source, EncodedChunks& out)
+      : plan_(plan),
+        source_(source),
+        out_(out),
+        kernels_(tile_kernels()),
+        code_of_(invert(plan.palette)),
+        padding_(join_weight(plan.palette[plan.padding_code], 0)) {}
+
+  /// `tiles_before`: how many tiles of the sections earlier chunks have filled.
+  void encode_chunk(std::uint64_t chunk, std::size_t tiles_before) {
+    const std::uint32_t num_tiles = plan_.grid.chunk_tiles(chunk);
+    const std::uint64_t tiles_per_strip = plan_.grid.tiles_per_strip();
+    std::uint64_t strip = chunk * kChunkTiles / tiles_per_strip;
+    std::uint64_t tile_in_strip = chunk * kChunkTiles % tiles_per_strip;
+    VerbatimIndexEntry index{0, static_cast<std::uint32_t>(out_.verbatim_tiles.size())};
+    std::array<std::uint32_t, kChunkTiles> lane_masks{};
+    for (std::uint32_t t = 0; t < num_tiles; ++t) {
+      lane_masks[t] = encode_tile(strip * kTileRows, tile_in_strip * kTileCols, tiles_before + t);
+      if (lane_masks[t] != 0) index.tile_mask |= 1u << t;
+      if (++tile_in_strip == tiles_per_strip) {
+        tile_in_strip = 0;
+        ++strip;
+      }
+    }
+    out_.verbatim_index.push_back(index);
+    if (plan_.family == Family::kHuffman) {
+      append_stream(out_.codes.data() + tiles_before * kTileCodeSectionBytes, lane_masks.data(),
+                    num_tiles);
+    }
+  }
+
+ private:
+  /// The tile whose first weight is (row, col), to place `at` of the tile sections; returns its
+  /// verbatim lanes.
+  std::uint32_t encode_tile(std::uint64_t row, std::uint64_t col, std::size_t at) {
+    std::uint8_t* sign_mantissa = out_.sign_mantissa.data() + at * kTileByteSectionBytes;
+    std::uint8_t* codes = out_.codes.data() + at * kTileCodeSectionBytes;
+    alignas(64) std::array<std::uint8_t, kTileElems> exponents;
+    split(row, col, sign_mantissa, exponents.data());
+    const std::uint32_t lanes = kernels_.pack_codes(exponents.data(), code_of_.data(), codes);
+    if (lanes != 0) append_verbatim_rows(exponents.data(), lanes);
+    return lanes;
+  }
+
+  void split(std::uint64_t row, std::uint64_t col, std::uint8_t* sign_mantissa,
+             std::uint8_t* exponents) const {
+    const std::uint64_t rows = std::min<std::uint64_t>(kTileRows, plan_.grid.rows - row);
+    const std::uint64_t cols = std::min<std::uint64_t>(kTileCols, plan_.grid.cols - col);
+    const std::uint16_t* corner =
+        source_.data + (row - source_.first_row) * source_.stride_elems + col;
+    if (rows == kTileRows && cols == kTileCols) {
+      kernels_.split_tile(corner, source_.stride_elems, sign_mantissa, exponents);
+      return;
+    }
+    std::array<std::uint16_t, kTileElems> padded;
+    padded.fill(padding_);
+    for (std::uint64_t r = 0; r < rows; ++r) {
+      std::memcpy(padded.data() + r * kTileCols, corner + r * source_.stride_elems,
+                  cols * sizeof(std::uint16_t));
+    }
+    kernels_.split_tile(padded.data(), kTileCols, sign_mantissa, exponents);
+  }
+
+  void append_verbatim_rows(const std::uint8_t* exponents, std::uint32_t lanes) {
+    const std::size_t first_row = out_.verbatim_rows.size() / kVerbatimRowBytes;
+    out_.verbatim_tiles.push_back({lanes, static_cast<std::uint32_t>(first_row)});
+    for (std::uint32_t left = lanes; left != 0; left &= left - 1) {
+      const auto lane = static_cast<std::uint32_t>(std::countr_zero(left));
+      for (std::uint32_t half = 0; half < layout::kRowElems; half += 16) {
+        const std::uint8_t* from = exponents + layout::byte_section_offset({lane, half});
+        out_.verbatim_rows.insert(out_.verbatim_rows.end(), from, from + 16);
+      }
+    }
+  }
+
+  void append_stream(const std::uint8_t* codes, const std::uint32_t* lane_masks,
+                     std::uint32_t num_tiles) {
+    std::array<std::uint16_t, kMaxChunkWords> words;
+    const std::size_t num_words =
+        kernels_.huffman_encode_chunk(codes, lane_masks, num_tiles, plan_.code, words.data());
+    out_.stream.insert(out_.stream.end(), words.data(), words.data() + num_words);
+    out_.chunk_words.push_back(static_cast<std::uint32_t>(num_words));
+  }
+
+  const EncodePlan& plan_;
+  const SourceWindow& source_;
+  EncodedChunks& out_;
+  const TileKernels& kernels_;
+  const std::array<std::uint8_t, 256> code_of_;
+  const std::uint16_t padding_;
+};
+
+}  // namespace
+
+RowRange rows_of_chunks(const layout::TileGrid& grid, ChunkRange chunks) {
+  const std::uint64_t first_tile = chunks.first * kChunkTiles;
+  const std::uint64_t last_tile =
+      std::min((chunks.first + chunks.count) * kChunkTiles, grid.num_tiles());
+  if (first_tile >= last_tile) return {};
+  const std::uint64_t first_row = first_tile / grid.tiles_per_strip() * kTileRows;
+  const std::uint64_t end_row = ((last_tile - 1) / grid.tiles_per_strip() + 1) * kTileRows;
+  return {first_row, std::min(end_row, grid.rows) - first_row};
+}
+
+void encode_chunks(const EncodePlan& plan, const SourceWindow& source, ChunkRange chunks,
+                   EncodedChunks& out) {
+  out.stream.clear();
+  out.chunk_words.clear();
+  out.verbatim_index.clear();
+  out.verbatim_tiles.clear();
+  out.verbatim_rows.clear();
+  std::size_t num_tiles = 0;
+  for (std::uint64_t c = 0; c < chunks.count; ++c) {
+    num_tiles += plan.grid.chunk_tiles(chunks.first + c);
+  }
+  // Not cleared first: a buffer that already has the size is not filled with zeros again.
+  out.sign_mantissa.resize(num_tiles * kTileByteSectionBytes);
+  out.codes.resize(num_tiles * kTileCodeSectionBytes);
+  RangeEncoder encoder(plan, source, out);
+  for (std::uint64_t c = 0; c < chunks.count; ++c) {
+    encoder.encode_chunk(chunks.first + c, c * kChunkTiles);
+  }
+}
+
+}  // namespace unweight::codec

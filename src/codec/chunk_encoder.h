@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// Encodes ranges of chunks. All a chunk's bytes depend on is the plan and its own weights, so
+// ranges may be encoded in any order and on any number of threads; whoever writes them puts them
+// together.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "codec/families_format.h"
+#include "layout/tile_order.h"
+#include "unweight/codec.h"
+#include "unweight/result.h"
+
+namespace unweight::codec {
+
+/// Everything fixed before the first chunk is encoded.
+struct EncodePlan {
+  Family family = Family::kHuffman;  ///< kPalette or kHuffman
+  layout::TileGrid grid;
+  Palette palette{};
+  bool palette_is_run = false;
+  std::uint8_t padding_code = 0;
+  HuffmanCode code;  ///< kHuffman only
+};
+
+/// A row-major window of whole rows of the tensor: rows [first_row, first_row + num_rows).
+struct SourceWindow {
+  const std::uint16_t* data = nullptr;
+  std::uint64_t first_row = 0;
+  std::uint64_t num_rows = 0;
+  std::uint64_t stride_elems = 0;
+};
+
+struct ChunkRange {
+  std::uint64_t first = 0;
+  std::uint64_t count = 0;
+};
+
+/// The encoded form of a range. Indices inside are relative to the range: the writer adds its
+/// running totals to first_verbatim_tile / first_verbatim_row, and prefix-sums chunk_words into
+/// offsets. Buffers are reused from call to call.
+struct EncodedChunks {
+  std::vector<std::uint8_t> sign_mantissa;  ///< tiles * 1024
+  std::vector<std::uint8_t> codes;          ///< tiles * 512 (both families; Huffman: scratch)
+  std::vector<std::uint16_t> stream;        ///< Huffman: the chunks' words, back to back
+  std::vector<std::uint32_t> chunk_words;   ///< Huffman: words of each chunk
+  std::vector<VerbatimIndexEntry> verbatim_index;  ///< one per chunk
+  std::vector<VerbatimTile> verbatim_tiles;
+  std::vector<std::uint8_t> verbatim_rows;  ///< 32 bytes each
+};
+
+/// Rows of the tensor that a range of chunks needs: whole strips, clipped to the matrix.
+struct RowRange {
+  std::uint64_t first = 0;
+  std::uint64_t count = 0;
+};
+[[nodiscard]] RowRange rows_of_chunks(const layout::TileGrid& grid, ChunkRange chunks);
+
+/// `source` must cover rows_of_chunks(). Weights beyond the matrix edge are padding: sign_mantissa
+/// 0, exponent palette[padding_code].
+void encode_chunks(const EncodePlan& plan, const SourceWindow& source, ChunkRange chunks,
+                   EncodedChunks& out);
+
+}  // namespace unweight::codec
