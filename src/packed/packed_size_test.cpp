@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// What analysis promises, encoding keeps; and what the format promises, for weights like trained
+// ones.
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "codec/chunk_encoder.h"
+#include "packed/packed_test_data.h"
+#include "packed/tensor_analyzer.h"
+#include "unweight/codec.h"
+
+namespace unweight::packed {
+namespace {
+
+struct Sizes {
+  double palette_bits = 0, huffman_bits = 0;  ///< per weight, all metadata included
+};
+
+// Encodes with both families and holds the analysis against the blobs.
+Sizes expect_analysis_holds(const TestMatrix& m) {
+  SCOPED_TRACE(std::to_string(m.rows) + " x " + std::to_string(m.cols));
+  const auto analysis = analyze(m.view());
+  EXPECT_TRUE(analysis.ok());
+  Sizes sizes;
+  for (const Family family : {Family::kPalette, Family::kHuffman}) {
+    const auto blob = encode(m.view(), {.family = family, .self_check = false});
+    EXPECT_TRUE(blob.ok()) << blob.error().message;
+    const auto info = packed_tensor_info(*blob);
+    EXPECT_EQ(info->num_verbatim_rows, analysis->num_verbatim_rows);
+    EXPECT_EQ(info->palette, analysis->palette);
+    if (family == Family::kPalette) {
+      EXPECT_EQ(blob->size(), analysis->palette_bytes);
+      sizes.palette_bits = info->bits_per_weight();
+    } else {
+      EXPECT_EQ(info->code_lengths, analysis->code_lengths);
+      const double actual = static_cast<double>(blob->size());
+      EXPECT_LE(std::abs(static_cast<double>(analysis->huffman_bytes) - actual), 0.005 * actual)
+          << "estimated " << analysis->huffman_bytes << ", is " << blob->size();
+      sizes.huffman_bits = info->bits_per_weight();
+    }
+  }
+  return sizes;
+}
+
+TEST(PackedSize, NormalWeightsTakeWhatTheFormatPromises) {
+  const Sizes sizes = expect_analysis_holds(normal_matrix(2048, 4096, 1));
+  EXPECT_LE(sizes.palette_bits, 12.05);
+  EXPECT_LE(sizes.huffman_bits, 10.65);
+  RecordProperty("palette_bits_per_weight", std::to_string(sizes.palette_bits));
+  RecordProperty("huffman_bits_per_weight", std::to_string(sizes.huffman_bits));
+}
+
+TEST(PackedSize, HuffmanEstimateHoldsForAnyTensor) {
+  for (const auto [rows, cols] :
+       {MatrixDims{1, 1}, MatrixDims{16, 64}, MatrixDims{17, 65}, MatrixDims{1, 5000},
+        MatrixDims{512, 1024}, MatrixDims{1000, 1111}, MatrixDims{1025, 1024},
+        MatrixDims{3, 700000}, MatrixDims{100000, 12}}) {
+    expect_analysis_holds(halving_matrix(rows, cols, rows));
+    expect_analysis_holds(uniform_matrix(rows, cols, rows));
+    expect_analysis_holds(make_matrix(rows, cols, [](std::uint64_t) { return std::uint16_t{7}; }));
+    // Two exponents, one bit each: the estimate's model of the last words is at its worst.
+    expect_analysis_holds(make_matrix(rows, cols, [](std::uint64_t i) {
+      return static_cast<std::uint16_t>(i * 2654435761u >> 16 & 0x00ff);
+    }));
+    // Half of the columns verbatim throughout.
+    expect_analysis_holds(make_matrix(rows, cols, [cols = cols](std::uint64_t i) {
+      return static_cast<std::uint16_t>(i % cols < cols / 2 ? i * 40503u : 0x3c00 + i % 256);
+    }));
+  }
+}
+
+// Windows and workers of any kind add up to what one look at the whole tensor tells.
+TEST(PackedSize, AnalyzerOverWindowsSeesTheSameTensor) {
+  const TestMatrix m = halving_matrix(16 * 7 + 5, 64 * 19 + 9, 4);
+  const layout::TileGrid grid{m.rows, m.cols};
+  TensorAnalyzer analyzer(grid, 3);
+  for (std::uint64_t first = 0; first < m.rows; first += 11) {
+    const std::uint64_t rows = std::min<std::uint64_t>(11, m.rows - first);
+    analyzer.count_exponents(
+        codec::SourceWindow{m.weights.data() + first * m.cols, first, rows, m.cols},
+        static_cast<unsigned>(first % 3));
+  }
+  ASSERT_TRUE(analyzer.finish_exponents().ok());
+  ASSERT_TRUE(analyzer.needs_verbatim_pass());
+  for (std::uint64_t chunk = 0; chunk < grid.num_chunks(); ++chunk) {
+    const codec::RowRange rows = codec::rows_of_chunks(grid, {chunk, 1});
+    analyzer.count_verbatim(
+        {m.weights.data() + rows.first * m.cols, rows.first, rows.count, m.cols}, {chunk, 1},
+        static_cast<unsigned>(chunk % 3));
+  }
+  const TensorAnalysis windows = analyzer.finish(), whole = *analyze(m.view(), 1);
+  EXPECT_EQ(windows.exponent_count, whole.exponent_count);
+  EXPECT_EQ(windows.num_verbatim_rows, whole.num_verbatim_rows);
+  EXPECT_EQ(windows.num_verbatim_tiles, whole.num_verbatim_tiles);
+  EXPECT_EQ(windows.palette_bytes, whole.palette_bytes);
+  EXPECT_EQ(windows.huffman_bytes, whole.huffman_bytes);
+  EXPECT_GT(whole.num_verbatim_rows, 0u);
+}
+
+TEST(PackedSize, AnalyzerNoticesMissingRows) {
+  const TestMatrix m = halving_matrix(20, 100, 4);
+  TensorAnalyzer analyzer({m.rows, m.cols}, 1);
+  analyzer.count_exponents(std::span(m.weights).first(m.weights.size() - 1), 0);
+  const auto result = analyzer.finish_exponents();
+  ASSERT_FALSE(result.ok());
+  EXPECT_EQ(result.error().code, ErrorCode::kInternal);
+}
+
+}  // namespace
+}  // namespace unweight::packed
