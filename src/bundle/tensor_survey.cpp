@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "bundle/tensor_survey.h"
+
+#include <algorithm>
+
+#include "base/hash.h"
+#include "base/try.h"
+#include "packed/tensor_analyzer.h"
+
+namespace unweight::bundle {
+namespace {
+
+constexpr std::uint64_t kTaskElems = std::uint64_t{1} << 19;  // 1 MiB of weights a task
+
+/// Pass 1 over one window: every new row is hashed, in one task, and counted, in many.
+Result<void> count_window(JobContext& job, std::span<const std::uint16_t> weights,
+                          packed::TensorAnalyzer& analyzer, Xxh3Stream& hash) {
+  const std::uint64_t num_tasks = (weights.size() + kTaskElems - 1) / kTaskElems;
+  return job.pool.parallel_for(num_tasks + 1, [&](std::size_t i, unsigned worker) {
+    if (i == 0) {
+      hash.update(std::as_bytes(weights));
+    } else {
+      const std::size_t at = (i - 1) * kTaskElems;
+      analyzer.count_exponents(weights.subspan(at, std::min(kTaskElems, weights.size() - at)),
+                               worker);
+    }
+    return Result<void>{};
+  });
+}
+
+/// Pass 2 over one window.
+Result<void> count_verbatim_rows(JobContext& job, const codec::SourceWindow& window,
+                                 codec::ChunkRange chunks, packed::TensorAnalyzer& analyzer) {
+  constexpr std::uint64_t kStep = kTaskElems / layout::kChunkElems;
+  return job.pool.parallel_for(
+      (chunks.count + kStep - 1) / kStep, [&](std::size_t i, unsigned worker) {
+        const std::uint64_t skip = i * kStep;
+        analyzer.count_verbatim(window, {chunks.first + skip, std::min(kStep, chunks.count - skip)},
+                                worker);
+        return Result<void>{};
+      });
+}
+
+}  // namespace
+
+Result<TensorSurvey> survey_tensor(JobContext& job, TensorWindows& windows) {
+  packed::TensorAnalyzer analyzer(windows.grid(), job.pool.num_threads());
+  Xxh3Stream hash;
+  for (std::size_t i = 0; i < windows.count(); ++i) {
+    UNWEIGHT_TRY_ASSIGN(const codec::SourceWindow window, windows.load(i));
+    UNWEIGHT_TRY(count_window(job, weights_of(window, windows.new_rows(i)), analyzer, hash));
+    UNWEIGHT_TRY(job.progress.add(0));
+  }
+  UNWEIGHT_TRY(analyzer.finish_exponents());
+  if (analyzer.needs_verbatim_pass()) {
+    for (std::size_t i = 0; i < windows.count(); ++i) {
+      UNWEIGHT_TRY_ASSIGN(const codec::SourceWindow window, windows.load(i));
+      UNWEIGHT_TRY(count_verbatim_rows(job, window, windows.chunks(i), analyzer));
+      UNWEIGHT_TRY(job.progress.add(0));
+    }
+  }
+  return TensorSurvey{analyzer.finish(), analyzer.exponent_counts(), analyzer.verbatim_totals(),
+                      hash.digest()};
+}
+
+std::uint64_t estimated_bytes(const TensorAnalysis& analysis, Family family) {
+  switch (family) {
+    case Family::kPalette:
+      return analysis.palette_bytes;
+    case Family::kHuffman:
+      return analysis.huffman_bytes;
+    case Family::kRaw:
+      break;
+  }
+  return analysis.rows * analysis.cols * sizeof(std::uint16_t);
+}
+
+}  // namespace unweight::bundle

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// The passes over a tensor before any of it is encoded: its hash, its statistics.
+#pragma once
+
+#include <cstdint>
+
+#include "analysis/exponent_stats.h"
+#include "bundle/job_context.h"
+#include "bundle/tensor_windows.h"
+#include "packed/encode_plan.h"
+#include "unweight/codec.h"
+#include "unweight/result.h"
+
+namespace unweight::bundle {
+
+struct TensorSurvey {
+  TensorAnalysis analysis;
+  analysis::ExponentCounts exponent_counts{};
+  packed::VerbatimTotals verbatim;
+  std::uint64_t xxh3 = 0;  ///< of the tensor's bytes
+};
+
+Result<TensorSurvey> survey_tensor(JobContext& job, TensorWindows& windows);
+
+/// Stored size of a family, as far as it is known before encoding.
+[[nodiscard]] std::uint64_t estimated_bytes(const TensorAnalysis& analysis, Family family);
+
+}  // namespace unweight::bundle
