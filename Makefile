@@ -35,7 +35,7 @@ test:  ## Build everything, run every test
 	$(CTEST) --test-dir build -LE large
 
 test-asan:  ## The same tests under AddressSanitizer and UndefinedBehaviorSanitizer
-	@$(SETUP) build
+	@$(SETUP) build clang
 	$(CONFIGURE) asan
 	cmake --build build/asan -j $(JOBS)
 	$(CTEST) --test-dir build/asan -LE 'large|package|real-models'
@@ -55,8 +55,8 @@ real-models:  ## Compress three trained models; fails if a stored size differs f
 
 fuzz:  ## Fuzz every parser and decoder, FUZZ_SECONDS (60) each
 	@$(SETUP) build clang
-	$(CONFIGURE) fuzz
-	cmake --build build/fuzz -j $(JOBS) --target fuzzers
+	$(CONFIGURE) asan
+	cmake --build build/asan -j $(JOBS) --target fuzzers
 	tools/fuzz.sh $(FUZZ_SECONDS)
 
 bench:  ## CPU benchmarks

@@ -105,8 +105,8 @@ typedef struct uw_tensor_analysis {
   double exponent_entropy_bits; /* out: Shannon entropy of exponent_count */
   double palette_coverage;      /* out: fraction of the weights inside the palette */
   uint8_t palette[16];          /* out: strictly ascending exponents */
-  uint8_t code_lengths[16];     /* out: Huffman, bits; 0: no code */
-  uint64_t num_verbatim_rows;   /* out: rows of 32 weights with one outside the palette */
+  uint64_t huffman_code_bits;   /* out: all Huffman codes of the padded matrix */
+  uint64_t num_verbatim_rows;   /* out: rows of 8 weights with one outside the palette */
   uint64_t palette_bytes;       /* out: exact size of the packed tensor */
   uint64_t huffman_bytes;       /* out: estimate, within 0.5 % */
   uw_family smallest;           /* out: UW_FAMILY_RAW unless 1 % or more is gained */

@@ -19,8 +19,8 @@ namespace unweight {
 /// How a tensor's exponents are stored. Values are written to disk.
 enum class Family : std::uint8_t {
   kRaw = 0,  ///< 16 bits a weight, untouched. Never a packed tensor: the tensor is carried as is.
-  kPalette = 1,  ///< 4-bit palette codes: ~12.03 bits a weight on N(0,s).
-  kHuffman = 2,  ///< Huffman-coded palette codes: ~10.64 bits a weight on N(0,s).
+  kPalette = 1,  ///< 4-bit palette codes: ~12.01 bits a weight on N(0,s).
+  kHuffman = 2,  ///< Huffman-coded palette codes: ~10.59 bits a weight on N(0,s).
 };
 [[nodiscard]] const char* family_name(Family family) noexcept;  // "raw" "palette" "huffman"
 
@@ -56,11 +56,10 @@ struct TensorAnalysis {
   std::array<std::uint8_t, 16> palette{};           ///< strictly ascending exponents
   bool palette_is_run = false;                      ///< palette[i] == palette[0] + i for all i
   double palette_coverage = 0;                      ///< fraction of weights inside the palette
-  std::array<std::uint8_t, 16> code_lengths{};      ///< Huffman, bits; 0 = no code
-  std::uint64_t num_verbatim_rows = 0;              ///< rows of 32 weights with one outside
-  std::uint64_t num_verbatim_tiles = 0;             ///< 16x64 tiles with a verbatim row
+  std::uint64_t huffman_code_bits = 0;              ///< all Huffman codes of the padded matrix
+  std::uint64_t num_verbatim_rows = 0;              ///< rows of 8 weights with one outside
   std::uint64_t palette_bytes = 0;                  ///< exact size of the packed tensor
-  std::uint64_t huffman_bytes = 0;                  ///< estimate, within 0.5 %
+  std::uint64_t huffman_bytes = 0;                  ///< estimate, within 0.5 % or 256 bytes
   Family smallest = Family::kRaw;                   ///< raw unless 1 % or more is gained
 };
 
@@ -83,7 +82,7 @@ struct PackedTensorInfo {
   std::uint64_t packed_bytes = 0;
   std::array<std::uint8_t, 16> palette{};
   bool palette_is_run = false;
-  std::array<std::uint8_t, 16> code_lengths{};  ///< all 0 for kPalette
+  std::uint32_t max_code_length = 0;  ///< bits; 0 for kPalette
   std::uint64_t num_verbatim_rows = 0;
   std::uint64_t original_xxh3 = 0;  ///< XXH3-64 of the rows*cols*2 original bytes
   [[nodiscard]] double bits_per_weight() const noexcept;  ///< all metadata included

@@ -96,11 +96,4 @@ PaletteChoice choose_palette(const ExponentCounts& counts) noexcept {
   return choice;
 }
 
-std::array<std::uint64_t, 16> palette_counts(const ExponentCounts& counts,
-                                             const std::array<std::uint8_t, 16>& palette) noexcept {
-  std::array<std::uint64_t, 16> result{};
-  for (std::size_t c = 0; c < result.size(); ++c) result[c] = counts[palette[c]];
-  return result;
-}
-
 }  // namespace unweight::analysis

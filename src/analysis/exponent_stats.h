@@ -28,8 +28,4 @@ struct PaletteChoice {
 /// that covers everything is always taken. Deterministic: the GPU makes the same choice.
 [[nodiscard]] PaletteChoice choose_palette(const ExponentCounts& counts) noexcept;
 
-/// Counts by palette code, for build_code_lengths.
-[[nodiscard]] std::array<std::uint64_t, 16> palette_counts(
-    const ExponentCounts& counts, const std::array<std::uint8_t, 16>& palette) noexcept;
-
 }  // namespace unweight::analysis

@@ -151,14 +151,5 @@ TEST(ChoosePalette, KeepsItsPromisesOnRandomCounts) {
   EXPECT_GT(sets, 100);
 }
 
-TEST(PaletteCounts, AreTheCountsOfTheEntries) {
-  ExponentCounts counts{};
-  for (std::size_t e = 0; e < 256; ++e) counts[e] = e * e;
-  Palette palette = run_from(30);
-  palette[15] = 255;
-  const auto result = palette_counts(counts, palette);
-  for (std::size_t c = 0; c < 16; ++c) EXPECT_EQ(result[c], counts[palette[c]]);
-}
-
 }  // namespace
 }  // namespace unweight::analysis

@@ -153,8 +153,8 @@ Result<void> FileCompressor::pack_tensor(Work& work, std::size_t i, Family famil
   TensorReport& report = work.result.tensors[i];
   std::uint64_t blob_bytes = estimated_bytes(survey.analysis, family);
   if (work.output != nullptr) {
-    UNWEIGHT_TRY_ASSIGN(const codec::EncodePlan plan,
-                        packed::make_plan(survey.exponent_counts, family, windows.grid()));
+    codec::EncodePlan plan = survey.plan;
+    plan.family = family;
     const auto sink = [&](std::uint64_t offset, std::span<const std::byte> bytes) {
       return work.output->write_at(work.data_begin + work.end + offset, bytes);
     };

@@ -55,11 +55,11 @@ Result<PackedStream> PackedStream::open(JobContext& job, const InputFile& file,
   PackedStream stream(job, file, offset);
   UNWEIGHT_TRY_ASSIGN(stream.header_, read_packed_header(file, offset, bytes));
   UNWEIGHT_TRY_ASSIGN(stream.indices_, packed::view_without_sections(stream.header_));
-  UNWEIGHT_TRY(stream.load_index(SectionId::kChunkOffsets, stream.chunk_offsets_));
+  UNWEIGHT_TRY(stream.load_index(SectionId::kChunkStreams, stream.chunk_streams_));
   UNWEIGHT_TRY(stream.load_index(SectionId::kVerbatimIndex, stream.verbatim_index_));
-  UNWEIGHT_TRY(stream.load_index(SectionId::kVerbatimTiles, stream.verbatim_tiles_));
-  UNWEIGHT_TRY(packed::check_indices(stream.header_, stream.chunk_offsets_, stream.verbatim_index_,
-                                     stream.verbatim_tiles_));
+  UNWEIGHT_TRY(stream.load_index(SectionId::kVerbatimPositions, stream.verbatim_positions_));
+  UNWEIGHT_TRY(packed::check_indices(stream.header_, stream.chunk_streams_, stream.verbatim_index_,
+                                     stream.verbatim_positions_));
   return stream;
 }
 
@@ -80,23 +80,16 @@ Result<codec::EncodedView> PackedStream::load_window(ChunkSpan chunks, std::vect
   view.first_chunk = chunks.first;
   view.verbatim_index = std::span(verbatim_index_).subspan(chunks.first, count);
 
-  // Verbatim records of the window: from its first chunk's to where the next chunk's begin.
-  const bool last = chunks.end == verbatim_index_.size();
-  const std::uint64_t tile_base = verbatim_index_[chunks.first].first_verbatim_tile;
-  const std::uint64_t tile_end =
-      last ? verbatim_tiles_.size() : verbatim_index_[chunks.end].first_verbatim_tile;
-  const auto first_row_of = [&](std::uint64_t verbatim_tile) -> std::uint64_t {
-    return verbatim_tile == verbatim_tiles_.size()
-               ? header_.num_verbatim_rows
-               : verbatim_tiles_[verbatim_tile].first_verbatim_row;
-  };
-  view.verbatim_tiles = std::span(verbatim_tiles_).subspan(tile_base, tile_end - tile_base);
-  view.verbatim_tile_base = tile_base;
-  view.verbatim_row_base = first_row_of(tile_base);
+  // Verbatim rows of the window: from its first chunk's to where the next chunk's begin.
+  const std::uint64_t first_row = verbatim_index_[chunks.first].first_verbatim_row;
+  const std::uint64_t end_row = chunks.end == verbatim_index_.size()
+                                    ? header_.num_verbatim_rows
+                                    : verbatim_index_[chunks.end].first_verbatim_row;
+  view.verbatim_positions = std::span(verbatim_positions_).subspan(first_row, end_row - first_row);
+  view.verbatim_row_base = first_row;
 
-  parts.push_back(take_part(SectionId::kVerbatimRows,
-                            view.verbatim_row_base * codec::kVerbatimRowBytes,
-                            first_row_of(tile_end) * codec::kVerbatimRowBytes));
+  parts.push_back(take_part(SectionId::kVerbatimRows, first_row * codec::kVerbatimRowBytes,
+                            end_row * codec::kVerbatimRowBytes));
   parts.push_back(take_part(SectionId::kSignMantissa, first_tile * layout::kTileByteSectionBytes,
                             end_tile * layout::kTileByteSectionBytes));
   if (view.family == Family::kPalette) {
@@ -104,12 +97,12 @@ Result<codec::EncodedView> PackedStream::load_window(ChunkSpan chunks, std::vect
                               end_tile * layout::kTileCodeSectionBytes));
     view.codes = as_span<std::uint8_t>(parts.back().bytes);
   } else {
-    view.chunk_offsets = std::span(chunk_offsets_).subspan(chunks.first, count + 1);
-    const std::uint64_t end_word = view.chunk_offsets.back() + codec::kStreamTailWords;
-    parts.push_back(take_part(SectionId::kStream,
-                              view.chunk_offsets.front() * sizeof(std::uint16_t),
-                              end_word * sizeof(std::uint16_t)));
-    view.stream = as_span<std::uint16_t>(parts.back().bytes);
+    view.chunk_streams = std::span(chunk_streams_).subspan(chunks.first, count);
+    view.stream_base = view.chunk_streams.front().stream_offset();
+    const codec::ChunkStreamEntry& last_chunk = view.chunk_streams.back();
+    const std::uint64_t end = last_chunk.stream_offset() + codec::chunk_stream_bytes(last_chunk);
+    parts.push_back(take_part(SectionId::kStream, view.stream_base, end + codec::kStreamTailBytes));
+    view.stream = as_span<std::uint8_t>(parts.back().bytes);
   }
   view.verbatim_rows = as_span<std::uint8_t>(parts[0].bytes);
   view.sign_mantissa = as_span<std::uint8_t>(parts[1].bytes);
@@ -121,7 +114,7 @@ Result<codec::EncodedView> PackedStream::load_window(ChunkSpan chunks, std::vect
 }
 
 /// Adds what of `part` has not been seen yet. Windows overlap a little: in a chunk that two strips
-/// share, and in the words that decoders may read ahead.
+/// share, and in the bytes that decoders may read ahead.
 void PackedStream::hash_part(const Part& part) {
   SectionHash& state = hashes_[index_of(part.id)];
   const std::uint64_t end = part.begin + part.bytes.size();
@@ -156,17 +149,28 @@ Result<void> PackedStream::read_rows(std::uint64_t first, std::uint64_t count,
   });
 }
 
-Result<void> PackedStream::check_gaps(std::vector<std::string>& found) const {
+/// Bytes [begin, end) of the blob, at most kAlignment.
+Result<bool> PackedStream::all_zero(std::uint64_t begin, std::uint64_t end) const {
+  std::array<std::byte, packed::kAlignment> memory;
+  const std::span<std::byte> bytes = std::span(memory).first(end - begin);
+  UNWEIGHT_TRY(file_->read_at(offset_ + begin, bytes));
+  return std::all_of(bytes.begin(), bytes.end(), [](std::byte b) { return b == std::byte{0}; });
+}
+
+Result<void> PackedStream::check_zeros(std::vector<std::string>& found) const {
   for (std::size_t i = 0; i < packed::kNumSections; ++i) {
-    const packed::SectionEntry& section = header_.sections[i];
-    const std::uint64_t end = section.offset + section.bytes;
-    std::array<std::byte, packed::kAlignment> gap;
-    const std::span<std::byte> bytes = std::span(gap).first(packed::align_up(end) - end);
-    UNWEIGHT_TRY(file_->read_at(offset_ + end, bytes));
-    if (std::any_of(bytes.begin(), bytes.end(), [](std::byte b) { return b != std::byte{0}; })) {
+    const std::uint64_t end = header_.sections[i].offset + header_.sections[i].bytes;
+    UNWEIGHT_TRY_ASSIGN(const bool zero, all_zero(end, packed::align_up(end)));
+    if (!zero) {
       found.push_back(fmt::format("gap behind section {} is not zero",
                                   packed::section_name(static_cast<SectionId>(i))));
     }
+  }
+  if (indices_.family == Family::kHuffman) {
+    const packed::SectionEntry& stream = header_.sections[index_of(SectionId::kStream)];
+    const std::uint64_t end = stream.offset + stream.bytes;
+    UNWEIGHT_TRY_ASSIGN(const bool zero, all_zero(end - codec::kStreamTailBytes, end));
+    if (!zero) found.push_back("tail of section stream is not zero");
   }
   return {};
 }
@@ -180,7 +184,7 @@ Result<std::vector<std::string>> PackedStream::problems() const {
     if (state.hashed_bytes != section.bytes || state.hash.digest() != section.xxh3)
       found.push_back(checksum_problem(id));
   }
-  UNWEIGHT_TRY(check_gaps(found));
+  UNWEIGHT_TRY(check_zeros(found));
   return found;
 }
 

@@ -38,8 +38,8 @@ class PackedStream final : public RowSource {
   Result<void> read_rows(std::uint64_t first, std::uint64_t count,
                          std::span<std::uint16_t> out) override;
 
-  /// Once all rows were read in order: what is wrong with the bytes of the data sections and the
-  /// gaps between sections. Empty: nothing.
+  /// Once all rows were read in order: what is wrong with the bytes of the data sections, the
+  /// gaps between sections and the stream's tail. Empty: nothing.
   Result<std::vector<std::string>> problems() const;
 
  private:
@@ -66,16 +66,17 @@ class PackedStream final : public RowSource {
   Part take_part(packed::SectionId id, std::uint64_t begin, std::uint64_t end);
   Result<codec::EncodedView> load_window(ChunkSpan chunks, std::vector<Part>& parts);
   void hash_part(const Part& part);
-  [[nodiscard]] Result<void> check_gaps(std::vector<std::string>& found) const;
+  [[nodiscard]] Result<bool> all_zero(std::uint64_t begin, std::uint64_t end) const;
+  [[nodiscard]] Result<void> check_zeros(std::vector<std::string>& found) const;
 
   JobContext* job_;
   const InputFile* file_;
   std::uint64_t offset_;
   packed::PackedHeader header_{};
   codec::EncodedView indices_;  ///< grid, palette, table; no spans
-  std::vector<std::uint64_t> chunk_offsets_;
+  std::vector<codec::ChunkStreamEntry> chunk_streams_;
   std::vector<codec::VerbatimIndexEntry> verbatim_index_;
-  std::vector<codec::VerbatimTile> verbatim_tiles_;
+  std::vector<codec::VerbatimPosition> verbatim_positions_;
   std::array<SectionHash, packed::kNumSections> hashes_;
 };
 

@@ -39,6 +39,8 @@ class TensorPacker {
   };
 
   void plan_batches();
+  Result<packed::PackedHeader> pack_windows(TensorWindows& windows, const codec::EncodePlan& plan,
+                                            const TensorSurvey& survey, packed::BlobSink sink);
   Result<void> encode(const codec::EncodePlan& plan, const codec::SourceWindow& window,
                       codec::ChunkRange chunks, Slot& slot) const;
 

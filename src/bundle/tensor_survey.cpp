@@ -29,14 +29,14 @@ Result<void> count_window(JobContext& job, std::span<const std::uint16_t> weight
 }
 
 /// Pass 2 over one window.
-Result<void> count_verbatim_rows(JobContext& job, const codec::SourceWindow& window,
-                                 codec::ChunkRange chunks, packed::TensorAnalyzer& analyzer) {
+Result<void> count_codes(JobContext& job, const codec::SourceWindow& window,
+                         codec::ChunkRange chunks, packed::TensorAnalyzer& analyzer) {
   constexpr std::uint64_t kStep = kTaskElems / layout::kChunkElems;
   return job.pool.parallel_for(
       (chunks.count + kStep - 1) / kStep, [&](std::size_t i, unsigned worker) {
         const std::uint64_t skip = i * kStep;
-        analyzer.count_verbatim(window, {chunks.first + skip, std::min(kStep, chunks.count - skip)},
-                                worker);
+        analyzer.count_codes(window, {chunks.first + skip, std::min(kStep, chunks.count - skip)},
+                             worker);
         return Result<void>{};
       });
 }
@@ -52,15 +52,16 @@ Result<TensorSurvey> survey_tensor(JobContext& job, TensorWindows& windows) {
     UNWEIGHT_TRY(job.progress.add(0));
   }
   UNWEIGHT_TRY(analyzer.finish_exponents());
-  if (analyzer.needs_verbatim_pass()) {
-    for (std::size_t i = 0; i < windows.count(); ++i) {
-      UNWEIGHT_TRY_ASSIGN(const codec::SourceWindow window, windows.load(i));
-      UNWEIGHT_TRY(count_verbatim_rows(job, window, windows.chunks(i), analyzer));
-      UNWEIGHT_TRY(job.progress.add(0));
-    }
+  for (std::size_t i = 0; i < windows.count(); ++i) {
+    UNWEIGHT_TRY_ASSIGN(const codec::SourceWindow window, windows.load(i));
+    UNWEIGHT_TRY(count_codes(job, window, windows.chunks(i), analyzer));
+    UNWEIGHT_TRY(job.progress.add(0));
   }
-  return TensorSurvey{analyzer.finish(), analyzer.exponent_counts(), analyzer.verbatim_totals(),
-                      hash.digest()};
+  TensorSurvey survey;
+  UNWEIGHT_TRY_ASSIGN(survey.analysis, analyzer.finish());
+  survey.plan = analyzer.plan(Family::kHuffman);
+  survey.xxh3 = hash.digest();
+  return survey;
 }
 
 std::uint64_t estimated_bytes(const TensorAnalysis& analysis, Family family) {

@@ -5,10 +5,9 @@
 
 #include <cstdint>
 
-#include "analysis/exponent_stats.h"
 #include "bundle/job_context.h"
 #include "bundle/tensor_windows.h"
-#include "packed/encode_plan.h"
+#include "codec/chunk_encoder.h"
 #include "unweight/codec.h"
 #include "unweight/result.h"
 
@@ -16,8 +15,7 @@ namespace unweight::bundle {
 
 struct TensorSurvey {
   TensorAnalysis analysis;
-  analysis::ExponentCounts exponent_counts{};
-  packed::VerbatimTotals verbatim;
+  codec::EncodePlan plan;  ///< for kHuffman; with the family changed, for kPalette
   std::uint64_t xxh3 = 0;  ///< of the tensor's bytes
 };
 

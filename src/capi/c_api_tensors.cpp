@@ -19,7 +19,7 @@ uw_tensor_analysis analysis_to_c(const TensorAnalysis& analysis) {
   auto c = uw_tensor_analysis_init();
   std::copy(analysis.exponent_count.begin(), analysis.exponent_count.end(), c.exponent_count);
   std::copy(analysis.palette.begin(), analysis.palette.end(), c.palette);
-  std::copy(analysis.code_lengths.begin(), analysis.code_lengths.end(), c.code_lengths);
+  c.huffman_code_bits = analysis.huffman_code_bits;
   c.exponent_entropy_bits = analysis.exponent_entropy_bits;
   c.palette_coverage = analysis.palette_coverage;
   c.num_verbatim_rows = analysis.num_verbatim_rows;

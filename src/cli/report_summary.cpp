@@ -86,11 +86,7 @@ BitsSplit split_bits(const TensorAnalysis& analysis, Family family,
   double coded = 8;
   if (family == Family::kPalette) coded = 4;
   if (family == Family::kHuffman) {
-    coded = 0;
-    for (std::size_t i = 0; i < analysis.palette.size(); ++i) {
-      coded += static_cast<double>(analysis.exponent_count[analysis.palette[i]]) *
-               analysis.code_lengths[i] / weights;
-    }
+    coded = static_cast<double>(analysis.huffman_code_bits) / weights;
   }
   bits.exponents = std::min(coded, total - bits.sign_mantissa);
   bits.overhead = total - bits.sign_mantissa - bits.exponents;

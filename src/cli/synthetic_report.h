@@ -54,20 +54,15 @@ inline TensorAnalysis analysis_of(const std::array<std::uint64_t, 256>& counts, 
   }
   std::sort(analysis.palette.begin(), analysis.palette.end());
   analysis.palette_is_run = analysis.palette[15] - analysis.palette[0] == 15;
-  for (std::size_t i = 0; i < 16; ++i) {
-    const double part = static_cast<double>(counts[analysis.palette[i]]) / total;
-    if (part == 0) continue;
-    analysis.code_lengths[i] =
-        static_cast<std::uint8_t>(std::clamp(std::round(-std::log2(part)), 1.0, 8.0));
-  }
   for (const auto count : counts) {
     const double p = static_cast<double>(count) / total;
     if (p > 0) analysis.exponent_entropy_bits -= p * std::log2(p);
   }
   analysis.palette_coverage = covered / total;
   analysis.num_verbatim_rows = static_cast<std::uint64_t>(std::ceil(total - covered));
-  analysis.num_verbatim_tiles = std::min(analysis.num_verbatim_rows, rows * cols / 1024);
-  const auto verbatim = static_cast<double>(analysis.num_verbatim_rows * 32);
+  analysis.huffman_code_bits =
+      static_cast<std::uint64_t>(total * (analysis.exponent_entropy_bits + 0.03));
+  const auto verbatim = static_cast<double>(analysis.num_verbatim_rows * 10);
   const double metadata = 1024 + total * 0.002;
   analysis.palette_bytes = static_cast<std::uint64_t>(total * 1.5 + verbatim + metadata);
   analysis.huffman_bytes = static_cast<std::uint64_t>(

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <cstring>
 
 #include "base/try.h"
@@ -21,33 +20,45 @@ using layout::kTileCols;
 using layout::kTileElems;
 using layout::kTileRows;
 
-/// The verbatim rows of one chunk, tile by tile.
-struct ChunkVerbatim {
-  std::array<std::uint32_t, kChunkTiles> lane_masks{};
-  std::array<const std::uint8_t*, kChunkTiles> rows{};
+/// Verbatim rows, as the sections have them.
+struct VerbatimSpan {
+  const VerbatimPosition* positions;
+  const std::uint8_t* rows;
+  std::size_t count;
+
+  [[nodiscard]] VerbatimSpan first(std::size_t n) const { return {positions, rows, n}; }
+  [[nodiscard]] VerbatimSpan behind(std::size_t n) const {
+    return {positions + n, rows + n * kVerbatimRowBytes, count - n};
+  }
+  /// Rows in front that are of one tile of the chunk.
+  [[nodiscard]] std::size_t count_of_tile(std::uint32_t tile) const {
+    std::size_t n = 0;
+    while (n < count && verbatim_tile(positions[n]) == tile) ++n;
+    return n;
+  }
 };
 
 struct EncodedTile {
   const std::uint8_t* sign_mantissa;
   const std::uint8_t* codes;
-  std::uint32_t verbatim_lanes;
-  const std::uint8_t* verbatim_rows;  ///< of those lanes
+  VerbatimSpan verbatim;
 };
 
 /// Writes the verbatim rows over what join_palette_tile made of their codes.
 void place_verbatim_rows(const EncodedTile& tile, std::uint16_t* to, std::size_t stride_elems) {
-  const std::uint8_t* exponents = tile.verbatim_rows;
-  for (std::uint32_t left = tile.verbatim_lanes; left != 0; left &= left - 1) {
-    const auto lane = static_cast<std::uint32_t>(std::countr_zero(left));
+  for (std::size_t n = 0; n < tile.verbatim.count; ++n) {
+    const VerbatimPosition position = tile.verbatim.positions[n];
+    const std::uint8_t* exponents = tile.verbatim.rows + n * kVerbatimRowBytes;
+    const std::uint32_t lane = verbatim_lane(position);
+    const std::uint32_t first = layout::kRowElems * verbatim_step(position);
     for (std::uint32_t i = 0; i < layout::kRowElems; i += 2) {  // neighbours in the matrix too
-      const layout::TilePosition at = layout::tile_position({lane, i});
+      const layout::TilePosition at = layout::tile_position({lane, first + i});
       const std::uint8_t* sign_mantissa =
-          tile.sign_mantissa + layout::byte_section_offset({lane, i});
+          tile.sign_mantissa + layout::byte_section_offset({lane, first + i});
       std::uint16_t* pair = to + at.row * stride_elems + at.col;
       pair[0] = join_weight(exponents[i], sign_mantissa[0]);
       pair[1] = join_weight(exponents[i + 1], sign_mantissa[1]);
     }
-    exponents += kVerbatimRowBytes;
   }
 }
 
@@ -75,24 +86,25 @@ class ViewDecoder {
     const std::uint64_t last_strip = (first_tile + num_tiles - 1) / tiles_per_strip;
     if (last_strip < first_wanted_strip_ || strip >= end_wanted_strip_) return {};
 
-    const ChunkVerbatim verbatim = verbatim_of(chunk);
+    VerbatimSpan verbatim = verbatim_of(chunk);
     const std::uint64_t tile_in_view = first_tile - view_.first_chunk * kChunkTiles;
     alignas(64) std::array<std::uint8_t, kChunkTiles * kTileCodeSectionBytes> decoded;
     const std::uint8_t* codes = decoded.data();
     if (view_.family == Family::kHuffman) {
-      UNWEIGHT_TRY(decode_stream(chunk, verbatim, num_tiles, decoded.data()));
+      UNWEIGHT_TRY(decode_stream(chunk, num_tiles, decoded.data()));
     } else {
       codes = view_.codes.data() + tile_in_view * kTileCodeSectionBytes;
     }
     const std::uint8_t* sign_mantissa =
         view_.sign_mantissa.data() + tile_in_view * kTileByteSectionBytes;
     for (std::uint32_t t = 0; t < num_tiles; ++t) {
+      const std::size_t num_verbatim = verbatim.count_of_tile(t);
       if (strip >= first_wanted_strip_ && strip < end_wanted_strip_) {
         write_tile(strip * kTileRows, tile_in_strip * kTileCols,
                    {sign_mantissa + std::size_t{t} * kTileByteSectionBytes,
-                    codes + std::size_t{t} * kTileCodeSectionBytes, verbatim.lane_masks[t],
-                    verbatim.rows[t]});
+                    codes + std::size_t{t} * kTileCodeSectionBytes, verbatim.first(num_verbatim)});
       }
+      verbatim = verbatim.behind(num_verbatim);
       if (++tile_in_strip == tiles_per_strip) {
         tile_in_strip = 0;
         ++strip;
@@ -102,30 +114,25 @@ class ViewDecoder {
   }
 
  private:
-  [[nodiscard]] ChunkVerbatim verbatim_of(std::uint64_t chunk) const {
-    ChunkVerbatim verbatim;
-    const VerbatimIndexEntry& entry = view_.verbatim_index[chunk - view_.first_chunk];
-    std::uint64_t at = entry.first_verbatim_tile - view_.verbatim_tile_base;
-    for (std::uint32_t left = entry.tile_mask; left != 0; left &= left - 1) {
-      const VerbatimTile& tile = view_.verbatim_tiles[at++];
-      const auto t = static_cast<std::size_t>(std::countr_zero(left));
-      verbatim.lane_masks[t] = tile.lane_mask;
-      verbatim.rows[t] = view_.verbatim_rows.data() +
-                         (tile.first_verbatim_row - view_.verbatim_row_base) * kVerbatimRowBytes;
-    }
-    return verbatim;
+  [[nodiscard]] VerbatimSpan verbatim_of(std::uint64_t chunk) const {
+    const std::size_t at = chunk - view_.first_chunk;
+    const std::size_t first = view_.verbatim_index[at].first_verbatim_row - view_.verbatim_row_base;
+    const std::size_t end =
+        at + 1 < view_.verbatim_index.size()
+            ? view_.verbatim_index[at + 1].first_verbatim_row - view_.verbatim_row_base
+            : view_.verbatim_positions.size();
+    const VerbatimSpan all{view_.verbatim_positions.data(), view_.verbatim_rows.data(), end};
+    return all.behind(first);
   }
 
-  Result<void> decode_stream(std::uint64_t chunk, const ChunkVerbatim& verbatim,
-                             std::uint32_t num_tiles, std::uint8_t* codes) const {
-    const std::uint64_t* offsets = view_.chunk_offsets.data() + (chunk - view_.first_chunk);
-    const std::uint16_t* words = view_.stream.data() + (offsets[0] - view_.chunk_offsets[0]);
-    if (!kernels_.huffman_decode_chunk(words, offsets[1] - offsets[0], verbatim.lane_masks.data(),
-                                       num_tiles, view_.table, view_.max_code_length, codes)) {
-      return Error{ErrorCode::kInvalidFormat,
-                   fmt::format("the Huffman stream of chunk {} does not have the {} words that its "
-                               "codes take",
-                               chunk, offsets[1] - offsets[0])};
+  Result<void> decode_stream(std::uint64_t chunk, std::uint32_t num_tiles,
+                             std::uint8_t* codes) const {
+    const ChunkStreamEntry& entry = view_.chunk_streams[chunk - view_.first_chunk];
+    const std::uint8_t* stream = view_.stream.data() + (entry.stream_offset() - view_.stream_base);
+    if (!kernels_.huffman_decode_chunk(stream, entry, num_tiles, view_.table, codes)) {
+      return Error{
+          ErrorCode::kInvalidFormat,
+          fmt::format("the Huffman codes of chunk {} do not end where their strings do", chunk)};
     }
     return {};
   }
@@ -151,7 +158,7 @@ class ViewDecoder {
   void join(const EncodedTile& tile, std::uint16_t* to, std::size_t stride_elems) const {
     kernels_.join_palette_tile(tile.sign_mantissa, tile.codes, view_.palette.data(), to,
                                stride_elems);
-    if (tile.verbatim_lanes != 0) place_verbatim_rows(tile, to, stride_elems);
+    place_verbatim_rows(tile, to, stride_elems);
   }
 
   const EncodedView& view_;

@@ -18,9 +18,6 @@ using layout::kTileCols;
 using layout::kTileElems;
 using layout::kTileRows;
 
-/// What huffman_encode_chunk wants room for.
-constexpr std::size_t kMaxChunkWords = std::size_t{kChunkTiles} * kTileElems / 2 + 64;
-
 /// Palette code of every exponent, kNotInPalette outside.
 std::array<std::uint8_t, 256> invert(const Palette& palette) {
   std::array<std::uint8_t, 256> code_of;
@@ -47,11 +44,11 @@ class RangeEncoder {
     const std::uint64_t tiles_per_strip = plan_.grid.tiles_per_strip();
     std::uint64_t strip = chunk * kChunkTiles / tiles_per_strip;
     std::uint64_t tile_in_strip = chunk * kChunkTiles % tiles_per_strip;
-    VerbatimIndexEntry index{0, static_cast<std::uint32_t>(out_.verbatim_tiles.size())};
-    std::array<std::uint32_t, kChunkTiles> lane_masks{};
+    VerbatimIndexEntry index{static_cast<std::uint32_t>(out_.verbatim_positions.size()), 0};
     for (std::uint32_t t = 0; t < num_tiles; ++t) {
-      lane_masks[t] = encode_tile(strip * kTileRows, tile_in_strip * kTileCols, tiles_before + t);
-      if (lane_masks[t] != 0) index.tile_mask |= 1u << t;
+      const std::size_t rows_before = out_.verbatim_positions.size();
+      encode_tile(strip * kTileRows, tile_in_strip * kTileCols, tiles_before + t, t);
+      if (out_.verbatim_positions.size() != rows_before) index.tile_mask |= 1u << t;
       if (++tile_in_strip == tiles_per_strip) {
         tile_in_strip = 0;
         ++strip;
@@ -59,22 +56,31 @@ class RangeEncoder {
     }
     out_.verbatim_index.push_back(index);
     if (plan_.family == Family::kHuffman) {
-      append_stream(out_.codes.data() + tiles_before * kTileCodeSectionBytes, lane_masks.data(),
-                    num_tiles);
+      append_stream(out_.codes.data() + tiles_before * kTileCodeSectionBytes, num_tiles);
     }
   }
 
  private:
-  /// The tile whose first weight is (row, col), to place `at` of the tile sections; returns its
-  /// verbatim lanes.
-  std::uint32_t encode_tile(std::uint64_t row, std::uint64_t col, std::size_t at) {
+  /// The tile whose first weight is (row, col), to place `at` of the tile sections; it is the
+  /// chunk's tile `tile_in_chunk`.
+  void encode_tile(std::uint64_t row, std::uint64_t col, std::size_t at,
+                   std::uint32_t tile_in_chunk) {
     std::uint8_t* sign_mantissa = out_.sign_mantissa.data() + at * kTileByteSectionBytes;
     std::uint8_t* codes = out_.codes.data() + at * kTileCodeSectionBytes;
     alignas(64) std::array<std::uint8_t, kTileElems> exponents;
     split(row, col, sign_mantissa, exponents.data());
-    const std::uint32_t lanes = kernels_.pack_codes(exponents.data(), code_of_.data(), codes);
-    if (lanes != 0) append_verbatim_rows(exponents.data(), lanes);
-    return lanes;
+    std::array<std::uint32_t, layout::kSteps> verbatim_lanes;
+    kernels_.pack_codes(exponents.data(), code_of_.data(), plan_.padding_code, codes,
+                        verbatim_lanes.data());
+    for (std::uint32_t step = 0; step < layout::kSteps; ++step) {
+      for (std::uint32_t left = verbatim_lanes[step]; left != 0; left &= left - 1) {
+        const auto lane = static_cast<std::uint32_t>(std::countr_zero(left));
+        out_.verbatim_positions.push_back(pack_verbatim_position(tile_in_chunk, step, lane));
+        const std::uint8_t* from =
+            exponents.data() + layout::byte_section_offset({lane, layout::kRowElems * step});
+        out_.verbatim_rows.insert(out_.verbatim_rows.end(), from, from + kVerbatimRowBytes);
+      }
+    }
   }
 
   void split(std::uint64_t row, std::uint64_t col, std::uint8_t* sign_mantissa,
@@ -96,25 +102,14 @@ class RangeEncoder {
     kernels_.split_tile(padded.data(), kTileCols, sign_mantissa, exponents);
   }
 
-  void append_verbatim_rows(const std::uint8_t* exponents, std::uint32_t lanes) {
-    const std::size_t first_row = out_.verbatim_rows.size() / kVerbatimRowBytes;
-    out_.verbatim_tiles.push_back({lanes, static_cast<std::uint32_t>(first_row)});
-    for (std::uint32_t left = lanes; left != 0; left &= left - 1) {
-      const auto lane = static_cast<std::uint32_t>(std::countr_zero(left));
-      for (std::uint32_t half = 0; half < layout::kRowElems; half += 16) {
-        const std::uint8_t* from = exponents + layout::byte_section_offset({lane, half});
-        out_.verbatim_rows.insert(out_.verbatim_rows.end(), from, from + 16);
-      }
-    }
-  }
-
-  void append_stream(const std::uint8_t* codes, const std::uint32_t* lane_masks,
-                     std::uint32_t num_tiles) {
-    std::array<std::uint16_t, kMaxChunkWords> words;
-    const std::size_t num_words =
-        kernels_.huffman_encode_chunk(codes, lane_masks, num_tiles, plan_.code, words.data());
-    out_.stream.insert(out_.stream.end(), words.data(), words.data() + num_words);
-    out_.chunk_words.push_back(static_cast<std::uint32_t>(num_words));
+  void append_stream(const std::uint8_t* codes, std::uint32_t num_tiles) {
+    std::array<std::uint8_t, kMaxChunkStreamBytes + kStreamTailBytes> stream;
+    ChunkStreamEntry entry =
+        kernels_.huffman_encode_chunk(codes, num_tiles, plan_.code, stream.data());
+    entry.packed =
+        pack_stream_entry(out_.stream.size(), entry.min_lane_bits(), entry.length_shift());
+    out_.chunk_streams.push_back(entry);
+    out_.stream.insert(out_.stream.end(), stream.data(), stream.data() + chunk_stream_bytes(entry));
   }
 
   const EncodePlan& plan_;
@@ -140,9 +135,9 @@ RowRange rows_of_chunks(const layout::TileGrid& grid, ChunkRange chunks) {
 void encode_chunks(const EncodePlan& plan, const SourceWindow& source, ChunkRange chunks,
                    EncodedChunks& out) {
   out.stream.clear();
-  out.chunk_words.clear();
+  out.chunk_streams.clear();
   out.verbatim_index.clear();
-  out.verbatim_tiles.clear();
+  out.verbatim_positions.clear();
   out.verbatim_rows.clear();
   std::size_t num_tiles = 0;
   for (std::uint64_t c = 0; c < chunks.count; ++c) {

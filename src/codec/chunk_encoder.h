@@ -40,16 +40,16 @@ struct ChunkRange {
 };
 
 /// The encoded form of a range. Indices inside are relative to the range: the writer adds its
-/// running totals to first_verbatim_tile / first_verbatim_row, and prefix-sums chunk_words into
-/// offsets. Buffers are reused from call to call.
+/// running totals to stream offsets and first_verbatim_row. Buffers are reused
+/// from call to call.
 struct EncodedChunks {
-  std::vector<std::uint8_t> sign_mantissa;  ///< tiles * 1024
-  std::vector<std::uint8_t> codes;          ///< tiles * 512 (both families; Huffman: scratch)
-  std::vector<std::uint16_t> stream;        ///< Huffman: the chunks' words, back to back
-  std::vector<std::uint32_t> chunk_words;   ///< Huffman: words of each chunk
+  std::vector<std::uint8_t> sign_mantissa;      ///< tiles * 1024
+  std::vector<std::uint8_t> codes;              ///< tiles * 512 (both families; Huffman: scratch)
+  std::vector<std::uint8_t> stream;             ///< Huffman: the chunks' streams, back to back
+  std::vector<ChunkStreamEntry> chunk_streams;  ///< Huffman: one per chunk
   std::vector<VerbatimIndexEntry> verbatim_index;  ///< one per chunk
-  std::vector<VerbatimTile> verbatim_tiles;
-  std::vector<std::uint8_t> verbatim_rows;  ///< 32 bytes each
+  std::vector<VerbatimPosition> verbatim_positions;
+  std::vector<std::uint8_t> verbatim_rows;  ///< 8 bytes each
 };
 
 /// Rows of the tensor that a range of chunks needs: whole strips, clipped to the matrix.

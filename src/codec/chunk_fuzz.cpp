@@ -10,8 +10,10 @@
 namespace unweight::testing {
 namespace {
 
-/// Input: 1 byte tiles, 16 bytes code lengths or counts, 1 byte single symbol, 4 bytes a tile lane
-/// mask, then the words.
+using codec::ChunkStreamEntry;
+
+/// Input: 1 byte tiles, 256 bytes code lengths or counts, 1 byte single symbol, 40 bytes entry,
+/// then the stream.
 class Input {
  public:
   Input(const std::uint8_t* data, std::size_t size) : data_(data), size_(size) {}
@@ -19,13 +21,16 @@ class Input {
   template <typename T>
   T take() {
     T value{};
-    const std::size_t bytes = std::min(sizeof(T), size_);
-    if (bytes > 0) std::memcpy(&value, data_, bytes);
-    data_ += bytes;
-    size_ -= bytes;
+    take_bytes(&value, sizeof value);
     return value;
   }
-  [[nodiscard]] std::size_t words_left() const { return size_ / sizeof(std::uint16_t); }
+  /// Fewer when there are fewer.
+  void take_bytes(void* to, std::size_t bytes) {
+    bytes = std::min(bytes, size_);
+    if (bytes > 0) std::memcpy(to, data_, bytes);
+    data_ += bytes;
+    size_ -= bytes;
+  }
 
  private:
   const std::uint8_t* data_;
@@ -33,45 +38,61 @@ class Input {
 };
 
 /// The code of these lengths; where they are none, of these bytes as counts.
-codec::HuffmanCode code_from(const codec::CodeLengths& bytes) {
+codec::HuffmanCode code_from(const codec::CodeLengths& bytes, std::uint8_t single_symbol) {
   codec::HuffmanCode code;
-  if (codec::build_canonical_code(bytes, code)) return code;
-  std::array<std::uint64_t, codec::kPaletteSize> counts{};
-  for (std::size_t s = 0; s < counts.size(); ++s) counts[s] = std::uint64_t{bytes[s]} * bytes[s];
-  if (!codec::build_canonical_code(codec::build_code_lengths(counts), code)) std::abort();
+  if (codec::build_canonical_code(bytes, single_symbol, code)) return code;
+  codec::PairCounts counts{};
+  for (std::size_t p = 0; p < counts.size(); ++p) counts[p] = std::uint64_t{bytes[p]} * bytes[p];
+  if (!codec::build_canonical_code(codec::build_code_lengths(counts), single_symbol, code)) {
+    std::abort();
+  }
   return code;
+}
+
+/// Codes of the same length in every lane, up to the filling: what one entry and the other say.
+bool same_lengths(const ChunkStreamEntry& a, const ChunkStreamEntry& b) {
+  const std::int64_t most_filling = (1 << std::max(a.length_shift(), b.length_shift())) - 1;
+  for (std::uint32_t lane = 0; lane < layout::kLanes; ++lane) {
+    const auto difference = std::int64_t{a.lane_bits(lane)} - std::int64_t{b.lane_bits(lane)};
+    if (difference > most_filling || -difference > most_filling) return false;
+  }
+  return true;
 }
 
 void decode_everywhere(Input input) {
   const std::uint32_t num_tiles = 1 + input.take<std::uint8_t>() % layout::kChunkTiles;
   const auto lengths = input.take<codec::CodeLengths>();
-  const auto single_symbol = static_cast<std::uint8_t>(input.take<std::uint8_t>() % 16);
-  const codec::HuffmanCode code = code_from(lengths);
-  const auto table = codec::build_decode_table(code, single_symbol);
-  ExactBuffer<std::uint32_t> masks(num_tiles);
-  for (std::uint32_t t = 0; t < num_tiles; ++t) masks[t] = input.take<std::uint32_t>();
-  const std::size_t num_words = input.words_left();
-  ExactBuffer<std::uint16_t> words(num_words + codec::kStreamTailWords, 0xffff);
-  for (std::size_t i = 0; i < num_words; ++i) words[i] = input.take<std::uint16_t>();
+  const auto single_symbol = input.take<std::uint8_t>();
+  const codec::HuffmanCode code = code_from(lengths, single_symbol);
+  const auto table = codec::build_decode_table(code);
+  const auto entry = input.take<ChunkStreamEntry>();
+  const std::size_t stream_bytes = codec::chunk_stream_bytes(entry);
+  ExactBuffer<std::uint8_t> stream(stream_bytes + codec::kStreamTailBytes, 0xff);
+  input.take_bytes(stream.data(), stream_bytes);
 
-  const std::size_t bytes = num_tiles * layout::kTileCodeSectionBytes;
-  ExactBuffer<std::uint8_t> expected(bytes);
-  const bool complete = codec::tile_kernels(Isa::kPortable)
-                            .huffman_decode_chunk(words.data(), num_words, masks.data(), num_tiles,
-                                                  table, code.max_length, expected.data());
+  ExactBuffer<std::uint8_t> expected(num_tiles * layout::kTileCodeSectionBytes);
+  const bool complete =
+      codec::tile_kernels(Isa::kPortable)
+          .huffman_decode_chunk(stream.data(), entry, num_tiles, table, expected.data());
   for (const Isa isa : {Isa::kAvx2, Isa::kAvx512}) {
-    ExactBuffer<std::uint8_t> codes(bytes, 0xa5);
+    ExactBuffer<std::uint8_t> codes(expected.size(), 0xa5);
     const bool complete_too = codec::tile_kernels(isa).huffman_decode_chunk(
-        words.data(), num_words, masks.data(), num_tiles, table, code.max_length, codes.data());
-    if (complete_too != complete || !(codes == expected)) std::abort();
+        stream.data(), entry, num_tiles, table, codes.data());
+    if (complete_too != complete || (complete && !(codes == expected))) std::abort();
   }
   if (!complete) return;
 
-  // A stream that is used up is what the encoder makes of these codes, but for the padding bits.
-  ExactBuffer<std::uint16_t> again(num_tiles * layout::kTileElems / 2 + 64);
-  const std::size_t num_words_again = codec::tile_kernels().huffman_encode_chunk(
-      expected.data(), masks.data(), num_tiles, code, again.data());
-  if (num_words_again != num_words) std::abort();
+  // The encoder makes strings of the same lengths of these codes, and they decode to them.
+  ExactBuffer<std::uint8_t> again(codec::kMaxChunkStreamBytes + codec::kStreamTailBytes);
+  const ChunkStreamEntry entry_again =
+      codec::tile_kernels().huffman_encode_chunk(expected.data(), num_tiles, code, again.data());
+  if (!same_lengths(entry, entry_again)) std::abort();
+  ExactBuffer<std::uint8_t> codes(expected.size(), 0xa5);
+  if (!codec::tile_kernels().huffman_decode_chunk(again.data(), entry_again, num_tiles, table,
+                                                  codes.data()) ||
+      !(codes == expected)) {
+    std::abort();
+  }
 }
 
 }  // namespace

@@ -26,6 +26,7 @@ namespace layout = unweight::layout;
 constexpr std::uint64_t kRows = 1024, kCols = 4096;
 constexpr std::uint64_t kTilesPerStrip = kCols / layout::kTileCols;
 constexpr std::uint64_t kNumTiles = kRows / layout::kTileRows * kTilesPerStrip;
+constexpr std::size_t kChunkCodeBytes = layout::kChunkTiles * layout::kTileCodeSectionBytes;
 
 /// The weights and everything that the kernels make of them.
 struct Data {
@@ -34,13 +35,12 @@ struct Data {
   std::vector<std::uint8_t> sign_mantissa = bytes(layout::kTileByteSectionBytes);
   std::vector<std::uint8_t> exponents = bytes(layout::kTileByteSectionBytes);
   std::vector<std::uint8_t> codes = bytes(layout::kTileCodeSectionBytes);
-  std::vector<std::uint32_t> lane_masks = std::vector<std::uint32_t>(kNumTiles);
   codec::Palette palette{};
   std::array<std::uint8_t, 256> code_of{};
   codec::HuffmanCode code;
   codec::DecodeTable table{};
-  std::vector<std::vector<std::uint16_t>> streams;  ///< per chunk, the tail included
-  std::vector<std::size_t> num_words;
+  std::vector<std::vector<std::uint8_t>> streams;  ///< per chunk, the tail included
+  std::vector<codec::ChunkStreamEntry> entries;    ///< per chunk
 
   static std::vector<std::uint8_t> bytes(std::size_t tile_bytes) {
     return std::vector<std::uint8_t>(kNumTiles * tile_bytes);
@@ -77,18 +77,13 @@ void join_palette_all(const TileKernels& kernels, Data& data) {
 }
 
 void pack_all(const TileKernels& kernels, Data& data) {
+  std::array<std::uint32_t, layout::kSteps> verbatim_lanes{};
   for (std::uint64_t t = 0; t < kNumTiles; ++t) {
-    data.lane_masks[t] = kernels.pack_codes(
-        data.exponents.data() + t * layout::kTileByteSectionBytes, data.code_of.data(),
-        data.codes.data() + t * layout::kTileCodeSectionBytes);
+    kernels.pack_codes(
+        data.exponents.data() + t * layout::kTileByteSectionBytes, data.code_of.data(), 0,
+        data.codes.data() + t * layout::kTileCodeSectionBytes, verbatim_lanes.data());
   }
-}
-
-void verbatim_all(const TileKernels& kernels, Data& data) {
-  for (std::uint64_t t = 0; t < kNumTiles; ++t) {
-    data.lane_masks[t] = kernels.verbatim_lanes(
-        data.exponents.data() + t * layout::kTileByteSectionBytes, data.code_of.data());
-  }
+  benchmark::DoNotOptimize(verbatim_lanes);
 }
 
 void count_all(const TileKernels& kernels, Data& data) {
@@ -97,55 +92,64 @@ void count_all(const TileKernels& kernels, Data& data) {
   benchmark::DoNotOptimize(counts);
 }
 
+codec::PairCounts count_pairs_of(const TileKernels& kernels, const Data& data) {
+  codec::PairCounts counts{};
+  kernels.count_pairs(data.codes.data(), kNumTiles, counts.data());
+  return counts;
+}
+
+void count_pairs_all(const TileKernels& kernels, Data& data) {
+  benchmark::DoNotOptimize(count_pairs_of(kernels, data));
+}
+
 void huffman_encode_all(const TileKernels& kernels, Data& data) {
   for (std::size_t c = 0; c < data.streams.size(); ++c) {
-    const std::size_t first = c * layout::kChunkTiles;
-    data.num_words[c] = kernels.huffman_encode_chunk(
-        data.codes.data() + first * layout::kTileCodeSectionBytes, data.lane_masks.data() + first,
-        layout::kChunkTiles, data.code, data.streams[c].data());
+    data.entries[c] =
+        kernels.huffman_encode_chunk(data.codes.data() + c * kChunkCodeBytes, layout::kChunkTiles,
+                                     data.code, data.streams[c].data());
   }
 }
 
 void huffman_decode_all(const TileKernels& kernels, Data& data) {
   for (std::size_t c = 0; c < data.streams.size(); ++c) {
-    const std::size_t first = c * layout::kChunkTiles;
-    const bool whole = kernels.huffman_decode_chunk(
-        data.streams[c].data(), data.num_words[c], data.lane_masks.data() + first,
-        layout::kChunkTiles, data.table, data.code.max_length,
-        data.codes.data() + first * layout::kTileCodeSectionBytes);
+    const bool whole =
+        kernels.huffman_decode_chunk(data.streams[c].data(), data.entries[c], layout::kChunkTiles,
+                                     data.table, data.codes.data() + c * kChunkCodeBytes);
     if (!whole) std::abort();
   }
 }
 
 /// A palette of the 16 exponents up to the largest: what N(0, s) weights get.
-void choose_code(Data& data) {
+void choose_palette(Data& data) {
   std::array<std::uint64_t, 256> counts{};
   for (const std::uint16_t w : data.weights) ++counts[codec::exponent_of(w)];
   std::uint32_t largest = 255;
   while (counts[largest] == 0) --largest;
   data.code_of.fill(codec::kNotInPalette);
-  std::array<std::uint64_t, codec::kPaletteSize> code_counts{};
   for (std::uint32_t i = 0; i < codec::kPaletteSize; ++i) {
     data.palette[i] = static_cast<std::uint8_t>(largest - codec::kPaletteSize + 1 + i);
     data.code_of[data.palette[i]] = static_cast<std::uint8_t>(i);
-    code_counts[i] = counts[data.palette[i]];
   }
-  if (!codec::build_canonical_code(codec::build_code_lengths(code_counts), data.code)) std::abort();
-  data.table = codec::build_decode_table(data.code, 0);
+}
+
+void build_code(const TileKernels& kernels, Data& data) {
+  const codec::CodeLengths lengths = codec::build_code_lengths(count_pairs_of(kernels, data));
+  if (!codec::build_canonical_code(lengths, 0, data.code)) std::abort();
+  data.table = codec::build_decode_table(data.code);
 }
 
 Data& shared_data() {
   static Data data = [] {
     Data made;
     made.weights = unweight::testing::normal_tensor(kRows, kCols).weights;
-    choose_code(made);
-    constexpr std::size_t kRoomWords = layout::kChunkTiles * layout::kTileElems / 2 + 64;
-    made.streams.assign(kNumTiles / layout::kChunkTiles,
-                        std::vector<std::uint16_t>(kRoomWords + codec::kStreamTailWords));
-    made.num_words.resize(made.streams.size());
+    choose_palette(made);
+    constexpr std::size_t kRoomBytes = codec::kMaxChunkStreamBytes + codec::kStreamTailBytes;
+    made.streams.assign(kNumTiles / layout::kChunkTiles, std::vector<std::uint8_t>(kRoomBytes));
+    made.entries.resize(made.streams.size());
     const TileKernels& kernels = codec::tile_kernels();
     split_all(kernels, made);
     pack_all(kernels, made);
+    build_code(kernels, made);
     huffman_encode_all(kernels, made);
     return made;
   }();
@@ -179,7 +183,7 @@ int main(int argc, char** argv) {
   register_kernel("join_tile", join_all);
   register_kernel("join_palette_tile", join_palette_all);
   register_kernel("pack_codes", pack_all);
-  register_kernel("verbatim_lanes", verbatim_all);
+  register_kernel("count_pairs", count_pairs_all);
   register_kernel("huffman_encode_chunk", huffman_encode_all);
   register_kernel("huffman_decode_chunk", huffman_decode_all);
   benchmark::Initialize(&argc, argv);

@@ -20,25 +20,6 @@
 
 namespace unweight::testing {
 
-/// The plan that a tensor's own statistics give.
-inline codec::EncodePlan plan_for(std::span<const std::uint16_t> weights, std::uint64_t rows,
-                                  std::uint64_t cols, Family family) {
-  analysis::ExponentCounts counts{};
-  codec::tile_kernels().count_exponents(weights.data(), weights.size(), counts.data());
-  const analysis::PaletteChoice choice = analysis::choose_palette(counts);
-  codec::EncodePlan plan;
-  plan.family = family;
-  plan.grid = {rows, cols};
-  plan.palette = choice.exponents;
-  plan.palette_is_run = choice.is_run;
-  plan.padding_code = choice.padding_code;
-  if (family == Family::kHuffman) {
-    codec::build_canonical_code(
-        codec::build_code_lengths(analysis::palette_counts(counts, choice.exponents)), plan.code);
-  }
-  return plan;
-}
-
 /// An array of exactly its size on the heap, so that AddressSanitizer sees the first byte beyond
 /// (a vector may have spare capacity).
 template <typename T>
@@ -68,18 +49,16 @@ class ExactBuffer {
 struct EncodedTensor {
   codec::EncodePlan plan;
   codec::EncodedChunks sections;
-  std::vector<std::uint64_t> chunk_offsets;  ///< Huffman
 
   [[nodiscard]] codec::EncodedView view() const {
     codec::EncodedView v;
     v.family = plan.family;
     v.grid = plan.grid;
     v.palette = plan.palette;
-    v.table = codec::build_decode_table(plan.code, plan.padding_code);
-    v.max_code_length = plan.code.max_length;
-    v.chunk_offsets = chunk_offsets;
+    v.table = codec::build_decode_table(plan.code);
+    v.chunk_streams = sections.chunk_streams;
     v.verbatim_index = sections.verbatim_index;
-    v.verbatim_tiles = sections.verbatim_tiles;
+    v.verbatim_positions = sections.verbatim_positions;
     v.verbatim_rows = sections.verbatim_rows;
     v.sign_mantissa = sections.sign_mantissa;
     if (plan.family == Family::kPalette) v.codes = sections.codes;
@@ -88,9 +67,9 @@ struct EncodedTensor {
   }
   /// All sections, without header and alignment.
   [[nodiscard]] std::uint64_t section_bytes() const {
-    return 8 * chunk_offsets.size() + 8 * sections.verbatim_index.size() +
-           8 * sections.verbatim_tiles.size() + sections.verbatim_rows.size() +
-           sections.sign_mantissa.size() + 2 * sections.stream.size() +
+    return 40 * sections.chunk_streams.size() + 8 * sections.verbatim_index.size() +
+           2 * sections.verbatim_positions.size() + sections.verbatim_rows.size() +
+           sections.sign_mantissa.size() + sections.stream.size() +
            (plan.family == Family::kPalette ? sections.codes.size() : 0);
   }
 };
@@ -103,11 +82,10 @@ void append(std::vector<T>& to, const std::vector<T>& from) {
 /// Encodes in ranges of `chunks_per_call`, each from a window of just the rows that it needs.
 inline EncodedTensor encode_tensor(const codec::EncodePlan& plan, const std::uint16_t* weights,
                                    std::uint64_t chunks_per_call = 1u << 20) {
-  EncodedTensor tensor{plan, {}, {}};
+  EncodedTensor tensor{plan, {}};
   codec::EncodedChunks& all = tensor.sections;
   codec::EncodedChunks part;
   const std::uint64_t num_chunks = plan.grid.num_chunks();
-  if (plan.family == Family::kHuffman) tensor.chunk_offsets.push_back(0);
   for (std::uint64_t first = 0; first < num_chunks; first += chunks_per_call) {
     const codec::ChunkRange range{first, std::min(chunks_per_call, num_chunks - first)};
     const codec::RowRange rows = codec::rows_of_chunks(plan.grid, range);
@@ -116,27 +94,49 @@ inline EncodedTensor encode_tensor(const codec::EncodePlan& plan, const std::uin
     codec::encode_chunks(plan, {source.data(), rows.first, rows.count, plan.grid.cols}, range,
                          part);
     for (codec::VerbatimIndexEntry& entry : part.verbatim_index) {
-      entry.first_verbatim_tile += static_cast<std::uint32_t>(all.verbatim_tiles.size());
+      entry.first_verbatim_row += static_cast<std::uint32_t>(all.verbatim_positions.size());
     }
-    for (codec::VerbatimTile& tile : part.verbatim_tiles) {
-      tile.first_verbatim_row +=
-          static_cast<std::uint32_t>(all.verbatim_rows.size() / codec::kVerbatimRowBytes);
-    }
-    for (const std::uint32_t words : part.chunk_words) {
-      tensor.chunk_offsets.push_back(tensor.chunk_offsets.back() + words);
+    for (codec::ChunkStreamEntry& entry : part.chunk_streams) {
+      entry.packed += all.stream.size();  // stream_offset is its lowest field
     }
     append(all.sign_mantissa, part.sign_mantissa);
     append(all.codes, part.codes);
     append(all.stream, part.stream);
-    append(all.chunk_words, part.chunk_words);
+    append(all.chunk_streams, part.chunk_streams);
     append(all.verbatim_index, part.verbatim_index);
-    append(all.verbatim_tiles, part.verbatim_tiles);
+    append(all.verbatim_positions, part.verbatim_positions);
     append(all.verbatim_rows, part.verbatim_rows);
   }
   if (plan.family == Family::kHuffman) {
-    all.stream.resize(all.stream.size() + codec::kStreamTailWords);
+    all.stream.resize(all.stream.size() + codec::kStreamTailBytes);
   }
   return tensor;
+}
+
+/// The plan that a tensor's own statistics give.
+inline codec::EncodePlan plan_for(std::span<const std::uint16_t> weights, std::uint64_t rows,
+                                  std::uint64_t cols, Family family) {
+  analysis::ExponentCounts counts{};
+  codec::tile_kernels().count_exponents(weights.data(), weights.size(), counts.data());
+  const analysis::PaletteChoice choice = analysis::choose_palette(counts);
+  codec::EncodePlan plan;
+  plan.family = Family::kPalette;
+  plan.grid = {rows, cols};
+  plan.palette = choice.exponents;
+  plan.palette_is_run = choice.is_run;
+  plan.padding_code = choice.padding_code;
+  if (family == Family::kHuffman) {
+    const EncodedTensor packed = encode_tensor(plan, weights.data());
+    codec::PairCounts pairs{};
+    codec::tile_kernels().count_pairs(packed.sections.codes.data(),
+                                      static_cast<std::uint32_t>(plan.grid.num_tiles()),
+                                      pairs.data());
+    const auto most_frequent = std::max_element(pairs.begin(), pairs.end()) - pairs.begin();
+    codec::build_canonical_code(codec::build_code_lengths(pairs),
+                                static_cast<std::uint8_t>(most_frequent), plan.code);
+    plan.family = family;
+  }
+  return plan;
 }
 
 /// The blob of docs/format/packed-tensor.md, without checksums.
@@ -156,13 +156,21 @@ inline std::vector<std::byte> blob_of(const EncodedTensor& tensor) {
   put_integer(12, plan.palette_is_run ? 1 : 0, 1);
   put_integer(13, plan.padding_code, 1);
   put_integer(14, plan.code.max_length, 1);
-  put_integer(15, 7, 1);
+  put_integer(15, plan.code.single_symbol, 1);
   put_integer(16, plan.grid.rows, 8);
   put_integer(24, plan.grid.cols, 8);
   put(32, plan.palette.data(), 16);
-  put(48, plan.code.lengths.data(), 16);
+  put_integer(48, tensor.sections.verbatim_positions.size(), 8);
+  for (std::size_t pair = 0; pair < codec::kNumPairs; pair += 2) {
+    put_integer(256 + pair / 2, plan.code.lengths[pair] | plan.code.lengths[pair + 1] << 4, 1);
+  }
+  std::uint32_t longest_stream = 0;
+  for (const codec::ChunkStreamEntry& chunk : tensor.sections.chunk_streams) {
+    longest_stream = std::max(longest_stream, codec::chunk_stream_bytes(chunk));
+  }
+  put_integer(72, longest_stream, 4);
 
-  std::size_t entry = 104;
+  std::size_t entry = 80;
   const auto put_section = [&](const auto& elements) {
     const std::size_t bytes = elements.size() * sizeof(*elements.data());
     const std::size_t offset = blob.size();
@@ -172,9 +180,9 @@ inline std::vector<std::byte> blob_of(const EncodedTensor& tensor) {
     blob.resize((offset + bytes + 255) / 256 * 256);
     put(offset, elements.data(), bytes);
   };
-  put_section(tensor.chunk_offsets);
+  put_section(tensor.sections.chunk_streams);
   put_section(tensor.sections.verbatim_index);
-  put_section(tensor.sections.verbatim_tiles);
+  put_section(tensor.sections.verbatim_positions);
   put_section(tensor.sections.verbatim_rows);
   put_section(tensor.sections.sign_mantissa);
   put_section(plan.family == Family::kPalette ? tensor.sections.codes

@@ -9,74 +9,87 @@
 namespace unweight::codec {
 namespace {
 
-/// A coin of package-merge: a symbol, or two coins of the level below taken together.
-struct Coin {
-  std::uint64_t weight = 0;
-  CodeLengths uses{};  ///< how often each symbol is inside
+/// Pairs that occur, by (count, pair).
+std::vector<std::uint32_t> occurring_pairs(const PairCounts& counts) {
+  std::vector<std::uint32_t> pairs;
+  for (std::uint32_t p = 0; p < kNumPairs; ++p) {
+    if (counts[p] != 0) pairs.push_back(p);
+  }
+  std::stable_sort(pairs.begin(), pairs.end(),
+                   [&](std::uint32_t a, std::uint32_t b) { return counts[a] < counts[b]; });
+  return pairs;
+}
+
+/// The coins of one denomination of package-merge, cheapest first: symbols, and packages of two
+/// neighbouring coins of the denomination below.
+struct CoinList {
+  std::vector<std::uint64_t> weights;
+  std::vector<bool> is_symbol;
 };
 
-Coin merge(const Coin& a, const Coin& b) {
-  Coin sum{a.weight + b.weight, a.uses};
-  for (std::size_t s = 0; s < kPaletteSize; ++s) {
-    sum.uses[s] = static_cast<std::uint8_t>(sum.uses[s] + b.uses[s]);
+CoinList merge_packages(const std::vector<std::uint64_t>& symbols, const CoinList& below) {
+  CoinList merged;
+  const std::size_t num_packages = below.weights.size() / 2;
+  std::size_t symbol = 0, package = 0;
+  while (symbol < symbols.size() || package < num_packages) {
+    const std::uint64_t packaged =
+        package < num_packages ? below.weights[2 * package] + below.weights[2 * package + 1] : 0;
+    // On ties symbols before packages.
+    const bool take_symbol =
+        package == num_packages || (symbol < symbols.size() && symbols[symbol] <= packaged);
+    merged.weights.push_back(take_symbol ? symbols[symbol++] : packaged);
+    merged.is_symbol.push_back(take_symbol);
+    if (!take_symbol) ++package;
   }
-  return sum;
+  return merged;
 }
 
-/// Symbols that occur, by (weight, symbol).
-std::vector<Coin> symbol_coins(const std::array<std::uint64_t, kPaletteSize>& counts) {
-  std::vector<Coin> coins;
-  for (std::size_t s = 0; s < kPaletteSize; ++s) {
-    if (counts[s] == 0) continue;
-    Coin coin{counts[s], {}};
-    coin.uses[s] = 1;
-    coins.push_back(coin);
-  }
-  std::stable_sort(coins.begin(), coins.end(),
-                   [](const Coin& a, const Coin& b) { return a.weight < b.weight; });
-  return coins;
-}
-
-std::uint8_t reverse_bits(std::uint32_t code, std::uint32_t length) {
+std::uint16_t reverse_bits(std::uint32_t code, std::uint32_t length) {
   std::uint32_t reversed = 0;
   for (std::uint32_t bit = 0; bit < length; ++bit) {
     reversed |= (code >> bit & 1) << (length - 1 - bit);
   }
-  return static_cast<std::uint8_t>(reversed);
+  return static_cast<std::uint16_t>(reversed);
 }
 
 }  // namespace
 
-CodeLengths build_code_lengths(const std::array<std::uint64_t, kPaletteSize>& counts) {
-  const std::vector<Coin> symbols = symbol_coins(counts);
-  if (symbols.size() < 2) return {};
-  std::vector<Coin> level = symbols;
-  for (std::uint32_t length = 1; length < kMaxCodeLength; ++length) {
-    std::vector<Coin> packages;
-    for (std::size_t i = 0; i + 1 < level.size(); i += 2) {
-      packages.push_back(merge(level[i], level[i + 1]));
-    }
-    std::vector<Coin> next;
-    // std::merge takes from the first range on ties: symbols before packages.
-    std::merge(symbols.begin(), symbols.end(), packages.begin(), packages.end(),
-               std::back_inserter(next),
-               [](const Coin& a, const Coin& b) { return a.weight < b.weight; });
-    level = std::move(next);
+CodeLengths build_code_lengths(const PairCounts& counts) {
+  const std::vector<std::uint32_t> pairs = occurring_pairs(counts);
+  if (pairs.size() < 2) return {};
+  std::vector<std::uint64_t> symbols;
+  for (const std::uint32_t p : pairs) symbols.push_back(counts[p]);
+  std::array<CoinList, kMaxCodeLength> lists;
+  lists[0] = merge_packages(symbols, {});
+  for (std::uint32_t i = 1; i < kMaxCodeLength; ++i) {
+    lists[i] = merge_packages(symbols, lists[i - 1]);
   }
-  // The 2n - 2 cheapest coins of the last level: a symbol's length is how often it is inside them.
-  Coin total;
-  for (std::size_t i = 0; i < 2 * symbols.size() - 2; ++i) total = merge(total, level[i]);
-  return total.uses;
+  // Buy the 2n - 2 cheapest coins of the last list. Packages are in the order of what is inside, so
+  // from every list a beginning is bought. A pair's length is the number of its coins among them.
+  CodeLengths lengths{};
+  std::size_t num_bought = 2 * pairs.size() - 2;
+  for (std::uint32_t i = kMaxCodeLength; i-- > 0;) {
+    const auto begin = lists[i].is_symbol.begin();
+    const auto num_symbols = static_cast<std::size_t>(
+        std::count(begin, begin + static_cast<std::ptrdiff_t>(num_bought), true));
+    for (std::size_t s = 0; s < num_symbols; ++s) ++lengths[pairs[s]];
+    num_bought = 2 * (num_bought - num_symbols);
+  }
+  return lengths;
 }
 
-bool build_canonical_code(const CodeLengths& lengths, HuffmanCode& code) {
+bool build_canonical_code(const CodeLengths& lengths, std::uint8_t single_symbol,
+                          HuffmanCode& code) {
   code = {};
   std::array<std::uint32_t, kMaxCodeLength + 1> num_codes{};
   for (const std::uint8_t length : lengths) {
     if (length > kMaxCodeLength) return false;
     ++num_codes[length];
   }
-  if (num_codes[0] == kPaletteSize) return true;
+  if (num_codes[0] == kNumPairs) {
+    code.single_symbol = single_symbol;
+    return true;
+  }
 
   std::uint32_t kraft = 0;  // in units of 2^-kMaxCodeLength
   std::array<std::uint32_t, kMaxCodeLength + 1> next_code{};
@@ -88,26 +101,26 @@ bool build_canonical_code(const CodeLengths& lengths, HuffmanCode& code) {
   if (kraft != 1u << kMaxCodeLength) return false;
 
   code.lengths = lengths;
-  for (std::size_t s = 0; s < kPaletteSize; ++s) {
-    if (lengths[s] == 0) continue;
-    code.bits[s] = reverse_bits(next_code[lengths[s]]++, lengths[s]);
-    code.max_length = std::max(code.max_length, lengths[s]);
+  for (std::size_t p = 0; p < kNumPairs; ++p) {
+    if (lengths[p] == 0) continue;
+    code.bits[p] = reverse_bits(next_code[lengths[p]]++, lengths[p]);
+    code.max_length = std::max(code.max_length, lengths[p]);
   }
   return true;
 }
 
-DecodeTable build_decode_table(const HuffmanCode& code, std::uint8_t single_symbol) {
+DecodeTable build_decode_table(const HuffmanCode& code) {
   DecodeTable table{};
   if (code.max_length == 0) {
-    table.fill(single_symbol);
+    table.fill(code.single_symbol);
     return table;
   }
-  for (std::uint32_t s = 0; s < kPaletteSize; ++s) {
-    const std::uint32_t length = code.lengths[s];
+  for (std::uint32_t p = 0; p < kNumPairs; ++p) {
+    const std::uint32_t length = code.lengths[p];
     if (length == 0) continue;
-    for (std::uint32_t next_bits = code.bits[s]; next_bits < kDecodeTableSize;
+    for (std::uint32_t next_bits = code.bits[p]; next_bits < kDecodeTableSize;
          next_bits += 1u << length) {
-      table[next_bits] = static_cast<std::uint8_t>(length << 4 | s);
+      table[next_bits] = static_cast<std::uint16_t>(length << 8 | p);
     }
   }
   return table;

@@ -1,83 +1,92 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// Interleaved Huffman stream -> code tiles, AVX2: the 32 lock-step lanes of families_format.h are
-// the double words of four registers (*groups* of eight lanes). A refill reads eight words and
-// permutes as many as there are asking lanes to where they are; codes are looked up with a gather.
+// Huffman strings -> code tiles, AVX2, as huffman_decode_avx512.cpp explains: the 32 lanes of a
+// chunk are the double words of four registers (*groups* of eight).
 #include <immintrin.h>
 
-#include <cstring>
-
+#include "codec/lane_strings.h"
 #include "codec/tile_kernels_avx2.h"
 #include "layout/tile_order.h"
 
 namespace unweight::codec::avx2 {
 namespace {
 
-constexpr std::size_t kSteps = 4, kRegisters = 4;
-constexpr std::size_t kGroups = 4, kGroupLanes = 8;
-/// Most words a tile can ask for: every lane one word a pair of weights.
-constexpr std::size_t kMaxTileWords = layout::kTileElems / kSymbolsPerRefill;
-static_assert(kStreamTailWords >= kGroupLanes);  // a refill reads this many words
+constexpr std::uint32_t kSteps = layout::kSteps;
+constexpr std::uint32_t kStepPairs = 4;
+constexpr std::uint32_t kGroups = 4, kGroupLanes = 8;
+static_assert(7 + kStepPairs * kMaxCodeLength <= 64);
+// The last window of a tile begins at most this far behind the end of a string.
+static_assert((3 * kStepPairs * kMaxCodeLength + 7) / 8 + 8 <= kStreamTailBytes);
 
-/// at[mask][lane]: rank of the lane among the lanes of the mask.
-struct RankTable {
-  alignas(8) std::uint8_t at[256][kGroupLanes];
-};
-consteval RankTable rank_table() {
-  RankTable table{};
-  for (std::uint32_t mask = 0; mask < 256; ++mask) {
-    std::uint8_t rank = 0;
-    for (std::uint32_t lane = 0; lane < kGroupLanes; ++lane) {
-      table.at[mask][lane] = rank;
-      rank = static_cast<std::uint8_t>(rank + (mask >> lane & 1));
-    }
-  }
-  return table;
-}
-constexpr RankTable kRanks = rank_table();
-
+/// The decode table with the bytes of its entries swapped: pair << 8 | length.
 struct Table {
-  alignas(64) std::int32_t entry[kDecodeTableSize];  ///< code | length << 4
+  alignas(32) std::uint16_t entry[kDecodeTableSize];
+  std::uint16_t behind;  ///< a gather reads double words
 };
+constexpr int kLengthMask = 0xff;
 
-struct Group {
-  __m256i bits, count;
-};
-struct State {
-  Group group[kGroups];
-};
-
-/// All ones in the lanes whose row is coded.
-__m256i coded_lanes(std::uint32_t verbatim, std::size_t group) {
-  const __m256i bit = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
-  const __m256i mask = _mm256_set1_epi32(static_cast<int>(verbatim >> kGroupLanes * group));
-  return _mm256_cmpeq_epi32(_mm256_and_si256(mask, bit), _mm256_setzero_si256());
+void load_table(const DecodeTable& decode_table, Table& table) {
+  const auto* from = reinterpret_cast<const __m256i*>(&decode_table);
+  auto* to = reinterpret_cast<__m256i*>(table.entry);
+  for (std::uint32_t i = 0; i < kDecodeTableSize / 16; ++i) {
+    const __m256i e = _mm256_loadu_si256(from + i);
+    _mm256_store_si256(to + i, _mm256_or_si256(_mm256_slli_epi16(e, 8), _mm256_srli_epi16(e, 8)));
+  }
+  table.behind = 0;
 }
 
-inline const std::uint16_t* refill(const std::uint16_t* next, __m256i coded, __m256i threshold,
-                                   Group& group) {
-  const __m256i ask = _mm256_and_si256(coded, _mm256_cmpgt_epi32(threshold, group.count));
-  const auto lanes = static_cast<std::uint32_t>(_mm256_movemask_ps(_mm256_castsi256_ps(ask)));
-  const __m256i words =
-      _mm256_cvtepu16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(next)));
-  const __m256i rank =
-      _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(kRanks.at[lanes])));
-  const __m256i word = _mm256_and_si256(_mm256_permutevar8x32_epi32(words, rank), ask);
-  group.bits = _mm256_or_si256(group.bits, _mm256_sllv_epi32(word, group.count));
-  group.count =
-      _mm256_add_epi32(group.count, _mm256_and_si256(ask, _mm256_set1_epi32(kStreamWordBits)));
-  return next + _mm_popcnt_u32(lanes);
+/// The next 57 or more bits of every lane of a group.
+struct Window {
+  __m256i low, high;
+};
+
+/// Drops the lowest `count` <= 31 bits.
+inline Window skip(Window window, __m256i count) {
+  const __m256i rest = _mm256_sub_epi32(_mm256_set1_epi32(32), count);
+  return {
+      _mm256_or_si256(_mm256_srlv_epi32(window.low, count), _mm256_sllv_epi32(window.high, rest)),
+      _mm256_srlv_epi32(window.high, count)};
 }
 
-/// Decodes one code a lane: its table entry, 0 in lanes that are not coded.
-inline __m256i decode_one(const Table& table, __m256i coded, Group& group) {
-  const __m256i index = _mm256_and_si256(group.bits, _mm256_set1_epi32(0xff));
-  const __m256i entry =
-      _mm256_and_si256(_mm256_i32gather_epi32(table.entry, index, sizeof(std::int32_t)), coded);
-  const __m256i length = _mm256_srli_epi32(entry, 4);
-  group.bits = _mm256_srlv_epi32(group.bits, length);
-  group.count = _mm256_sub_epi32(group.count, length);
+inline Window load_window(const std::uint8_t* stream, __m256i position) {
+  const __m256i byte = _mm256_srli_epi32(position, 3);
+  const auto* from = reinterpret_cast<const long long*>(stream);
+  const __m256 a =
+      _mm256_castsi256_ps(_mm256_i32gather_epi64(from, _mm256_castsi256_si128(byte), 1));
+  const __m256 b =
+      _mm256_castsi256_ps(_mm256_i32gather_epi64(from, _mm256_extracti128_si256(byte, 1), 1));
+  // Lanes 0, 1, 4, 5 | 2, 3, 6, 7.
+  const __m256i low = _mm256_castps_si256(_mm256_shuffle_ps(a, b, 0x88));
+  const __m256i high = _mm256_castps_si256(_mm256_shuffle_ps(a, b, 0xdd));
+  const Window window{_mm256_permute4x64_epi64(low, 0xd8), _mm256_permute4x64_epi64(high, 0xd8)};
+  return skip(window, _mm256_and_si256(position, _mm256_set1_epi32(7)));
+}
+
+/// Decodes one pair a lane: its entry, with rubbish above bit 15.
+inline __m256i decode_one(const Table& table, Window& window) {
+  const __m256i index = _mm256_and_si256(window.low, _mm256_set1_epi32(kDecodeTableSize - 1));
+  const __m256i entry = _mm256_i32gather_epi32(reinterpret_cast<const int*>(table.entry), index,
+                                               sizeof(std::uint16_t));
+  window = skip(window, _mm256_and_si256(entry, _mm256_set1_epi32(kLengthMask)));
   return entry;
+}
+
+inline __m256i bits_of(__m256i value, std::uint32_t mask) {
+  return _mm256_and_si256(value, _mm256_set1_epi32(static_cast<int>(mask)));
+}
+
+/// Pairs of the four entries of a lane -> its code word.
+inline __m256i code_word(const __m256i* entry) {
+  // Bytes: pair 0, pair 2, pair 1, pair 3.
+  const __m256i low =
+      _mm256_or_si256(bits_of(_mm256_srli_epi32(entry[0], 8), 0x00ff), bits_of(entry[2], 0xff00));
+  const __m256i high = _mm256_or_si256(bits_of(_mm256_slli_epi32(entry[1], 8), 0x00ff0000),
+                                       bits_of(_mm256_slli_epi32(entry[3], 16), 0xff000000));
+  const __m256i pairs = _mm256_or_si256(low, high);
+  // Half of the nibbles are in place; the others change sides.
+  const __m256i moved = _mm256_or_si256(bits_of(_mm256_slli_epi32(pairs, 12), 0x0f0f0000),
+                                        bits_of(_mm256_srli_epi32(pairs, 12), 0x0000f0f0));
+  return _mm256_or_si256(bits_of(pairs, 0xf0f00f0f), moved);
 }
 
 /// Code words of four steps of eight lanes -> the lanes' 16 bytes each.
@@ -89,83 +98,75 @@ void store_lane_major(const __m256i* step, std::uint8_t* out) {
   // Lanes k and k + 4.
   const __m256i lanes[4] = {_mm256_unpacklo_epi64(a, c), _mm256_unpackhi_epi64(a, c),
                             _mm256_unpacklo_epi64(b, d), _mm256_unpackhi_epi64(b, d)};
-  for (std::size_t k = 0; k < 4; ++k) {
+  for (std::uint32_t k = 0; k < 4; ++k) {
     _mm_storeu_si128(reinterpret_cast<__m128i*>(out + 16 * k), _mm256_castsi256_si128(lanes[k]));
     _mm_storeu_si128(reinterpret_cast<__m128i*>(out + 16 * (k + 4)),
                      _mm256_extracti128_si256(lanes[k], 1));
   }
 }
 
-/// Decodes one tile; at least kMaxTileWords + kStreamTailWords words must be readable at `next`.
-const std::uint16_t* decode_tile(const std::uint16_t* next, std::uint32_t verbatim,
-                                 const Table& table, __m256i threshold, State& state,
-                                 std::uint8_t* codes) {
-  __m256i coded[kGroups], word[kGroups][kSteps];
-  for (std::size_t g = 0; g < kGroups; ++g) coded[g] = coded_lanes(verbatim, g);
-  for (std::size_t s = 0; s < kSteps; ++s) {
-    __m256i step[kGroups];
-    for (__m256i& w : step) w = _mm256_setzero_si256();
-    for (std::size_t r = 0; r < kRegisters; ++r) {
+/// Decodes one tile and moves the lanes on. The groups are independent: one's gathers fill the
+/// waits of the others.
+void decode_tile(const std::uint8_t* stream, const Table& table, __m256i* position,
+                 std::uint8_t* codes) {
+  __m256i word[kGroups][kSteps];
+  for (std::uint32_t s = 0; s < kSteps; ++s) {
+    Window window[kGroups];
+    __m256i entry[kGroups][kStepPairs];
 #pragma GCC unroll 4
-      for (std::size_t g = 0; g < kGroups; ++g) {
-        next = refill(next, coded[g], threshold, state.group[g]);
-        const __m256i low = decode_one(table, coded[g], state.group[g]);
-        const __m256i high = decode_one(table, coded[g], state.group[g]);
-        // Four bits enter each 16-bit half of the word at the top: after four registers the first
-        // ones are at the bottom.
-        const __m256i pair = _mm256_or_si256(low, _mm256_slli_epi32(high, 16));
-        step[g] = _mm256_or_si256(_mm256_srli_epi16(step[g], 4), _mm256_slli_epi16(pair, 12));
-      }
+    for (std::uint32_t g = 0; g < kGroups; ++g) window[g] = load_window(stream, position[g]);
+#pragma GCC unroll 4
+    for (std::uint32_t r = 0; r < kStepPairs; ++r) {
+#pragma GCC unroll 4
+      for (std::uint32_t g = 0; g < kGroups; ++g) entry[g][r] = decode_one(table, window[g]);
     }
-    for (std::size_t g = 0; g < kGroups; ++g) word[g][s] = step[g];
+#pragma GCC unroll 4
+    for (std::uint32_t g = 0; g < kGroups; ++g) {
+      // The sum of the lengths fits their byte.
+      const __m256i sum = _mm256_add_epi32(_mm256_add_epi32(entry[g][0], entry[g][1]),
+                                           _mm256_add_epi32(entry[g][2], entry[g][3]));
+      position[g] =
+          _mm256_add_epi32(position[g], _mm256_and_si256(sum, _mm256_set1_epi32(kLengthMask)));
+      word[g][s] = code_word(entry[g]);
+    }
   }
-  for (std::size_t g = 0; g < kGroups; ++g) {
+  for (std::uint32_t g = 0; g < kGroups; ++g) {
     store_lane_major(word[g], codes + layout::kTileCodeSectionBytes / kGroups * g);
   }
-  return next;
 }
 
-void load_table(const DecodeTable& decode_table, Table& table) {
-  const auto* bytes = reinterpret_cast<const std::uint8_t*>(&decode_table);
-  for (std::uint32_t i = 0; i < kDecodeTableSize; ++i) table.entry[i] = bytes[i];
+__m256i load_group(const std::uint32_t* lanes, std::uint32_t group) {
+  return _mm256_load_si256(reinterpret_cast<const __m256i*>(lanes + kGroupLanes * group));
 }
 
 }  // namespace
 
-bool huffman_decode_chunk(const std::uint16_t* words, std::size_t num_words,
-                          const std::uint32_t* lane_masks, std::uint32_t num_tiles,
-                          const DecodeTable& decode_table, std::uint32_t max_code_length,
+bool huffman_decode_chunk(const std::uint8_t* stream, const ChunkStreamEntry& entry,
+                          std::uint32_t num_tiles, const DecodeTable& decode_table,
                           std::uint8_t* codes) {
   Table table;
   load_table(decode_table, table);
-  const __m256i threshold =
-      _mm256_set1_epi32(static_cast<int>(kSymbolsPerRefill * max_code_length));
-  State state{};
-  const std::uint16_t* next = words;
-  const std::uint16_t* const end = words + num_words;
-  std::uint32_t tile = 0;
-  for (; tile < num_tiles && static_cast<std::size_t>(end - next) >= kMaxTileWords; ++tile) {
-    next = decode_tile(next, lane_masks[tile], table, threshold, state,
-                       codes + tile * layout::kTileCodeSectionBytes);
+  const LaneStrings strings = lane_strings(entry);
+  __m256i position[kGroups], end[kGroups];
+  for (std::uint32_t g = 0; g < kGroups; ++g) {
+    position[g] = load_group(strings.begin, g);
+    end[g] = load_group(strings.end, g);
   }
-  const auto left = static_cast<std::size_t>(end - next);
-  if (tile == num_tiles) return left == 0;
-
-  // The last tiles could ask for more than there is: decode them from a copy with zeros behind it.
-  std::uint16_t rest[2 * kMaxTileWords + kStreamTailWords] = {};
-  std::memcpy(rest, next, left * sizeof(std::uint16_t));
-  std::size_t used = 0;
-  bool asked_too_much = false;
-  for (; tile < num_tiles; ++tile) {
-    const std::uint16_t* after = decode_tile(rest + used, lane_masks[tile], table, threshold, state,
-                                             codes + tile * layout::kTileCodeSectionBytes);
-    used = static_cast<std::size_t>(after - rest);
-    if (used > left) {
-      asked_too_much = true;
-      used = left;  // zeros from here on
+  __m256i wrong = _mm256_setzero_si256();
+  for (std::uint32_t tile = 0; tile < num_tiles; ++tile) {
+    decode_tile(stream, table, position, codes + tile * layout::kTileCodeSectionBytes);
+    for (std::uint32_t g = 0; g < kGroups; ++g) {
+      wrong = _mm256_or_si256(wrong, _mm256_cmpgt_epi32(position[g], end[g]));
+      // Whatever the stream says, no lane reads far behind its string.
+      position[g] = _mm256_min_epi32(position[g], end[g]);
     }
   }
-  return used == left && !asked_too_much;
+  const __m256i most = _mm256_set1_epi32(static_cast<int>(strings.max_filling_bits));
+  for (std::uint32_t g = 0; g < kGroups; ++g) {
+    const __m256i left = _mm256_sub_epi32(end[g], position[g]);
+    wrong = _mm256_or_si256(wrong, _mm256_cmpgt_epi32(left, most));
+  }
+  return _mm256_testz_si256(wrong, wrong) != 0;
 }
 
 }  // namespace unweight::codec::avx2

@@ -1,81 +1,89 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// Interleaved Huffman stream -> code tiles, AVX-512: the 32 lock-step lanes of families_format.h
-// are the double words of two registers. A refill reads 32 words, expands as many as there are
-// asking lanes to where they are, and advances by that number.
+// Huffman strings -> code tiles, AVX-512: the 32 lanes of a chunk are the double words of two
+// registers (*halves*). The four pairs of a k16 step, at most 52 bits, are decoded from a window of
+// 64 bits a lane, gathered at its byte; pairs are looked up with a gather, too.
 #include <immintrin.h>
 
-#include <cstring>
-
+#include "codec/lane_strings.h"
 #include "codec/tile_kernels_avx512.h"
 #include "layout/tile_order.h"
 
 namespace unweight::codec::avx512 {
 namespace {
 
-constexpr std::size_t kSteps = 4, kRegisters = 4;
-/// Most words a tile can ask for: every lane one word a pair of weights.
-constexpr std::size_t kMaxTileWords = layout::kTileElems / kSymbolsPerRefill;
-static_assert(kStreamTailWords >= layout::kLanes);  // a refill reads this many words
+constexpr std::uint32_t kSteps = layout::kSteps;
+constexpr std::uint32_t kStepPairs = 4;
+constexpr std::uint32_t kHalves = 2, kHalfLanes = 16;
+static_assert(7 + kStepPairs * kMaxCodeLength <= 64);
+// The last window of a tile begins at most this far behind the end of a string.
+static_assert((3 * kStepPairs * kMaxCodeLength + 7) / 8 + 8 <= kStreamTailBytes);
 
+/// The decode table with the bytes of its entries swapped: pair << 8 | length, so that a variable
+/// double shift, which takes its count modulo 32, needs no mask.
 struct Table {
-  __m512i quarter[4];
+  alignas(64) std::uint16_t entry[kDecodeTableSize];
+  std::uint16_t behind;  ///< a gather reads double words
 };
 
-/// Decoder state of lanes 0..15 and of 16..31.
-struct Half {
-  __m512i bits, count;
-};
-struct State {
-  Half half[2];
-};
-
-/// Lanes whose row is coded: one bit a lane, and the lowest byte of each double word.
-struct CodedLanes {
-  __mmask16 lanes;
-  __mmask64 bytes;
-};
-
-CodedLanes coded_lanes(std::uint32_t verbatim, int half) {
-  const std::uint32_t coded = ~verbatim >> 16 * half & 0xffff;
-  return {static_cast<__mmask16>(coded), _pdep_u64(coded, 0x1111111111111111)};
+void load_table(const DecodeTable& decode_table, Table& table) {
+  const auto* entries = reinterpret_cast<const std::uint16_t*>(&decode_table);
+  for (std::uint32_t i = 0; i < kDecodeTableSize; i += 32) {
+    const __m512i e = _mm512_loadu_si512(entries + i);
+    _mm512_store_si512(table.entry + i, _mm512_shldi_epi16(e, e, 8));
+  }
+  table.behind = 0;
 }
 
-/// The table's entry for the next bits of each coded lane; 0 in other lanes.
-inline __m512i look_up(const Table& table, __m512i bits, CodedLanes coded) {
-  const __m512i low =
-      _mm512_maskz_permutex2var_epi8(coded.bytes, table.quarter[0], bits, table.quarter[1]);
-  const __m512i high = _mm512_permutex2var_epi8(table.quarter[2], bits, table.quarter[3]);
-  const __mmask64 upper_half =
-      _mm512_mask_test_epi8_mask(coded.bytes, bits, _mm512_set1_epi8(static_cast<char>(0x80)));
-  return _mm512_mask_blend_epi8(upper_half, low, high);
+/// Where mask bits are 1, those of `yes`, else those of `no`.
+inline __m512i select(int mask, __m512i yes, __m512i no) {
+  return _mm512_ternarylogic_epi32(_mm512_set1_epi32(mask), yes, no, 0xca);
 }
 
-inline const std::uint16_t* refill(const std::uint16_t* next, const CodedLanes* coded,
-                                   __m512i threshold, State& state) {
-  Half& a = state.half[0];
-  Half& b = state.half[1];
-  const __mmask16 ask_a = _mm512_mask_cmplt_epu32_mask(coded[0].lanes, a.count, threshold);
-  const __mmask16 ask_b = _mm512_mask_cmplt_epu32_mask(coded[1].lanes, b.count, threshold);
-  const __mmask32 ask = _mm512_kunpackw(ask_b, ask_a);
-  const __m512i words = _mm512_maskz_expand_epi16(ask, _mm512_loadu_si512(next));
-  const __m512i word_a = _mm512_cvtepu16_epi32(_mm512_castsi512_si256(words));
-  const __m512i word_b = _mm512_cvtepu16_epi32(_mm512_extracti64x4_epi64(words, 1));
-  const __m512i word_bits = _mm512_set1_epi32(kStreamWordBits);
-  a.bits = _mm512_or_si512(a.bits, _mm512_sllv_epi32(word_a, a.count));
-  b.bits = _mm512_or_si512(b.bits, _mm512_sllv_epi32(word_b, b.count));
-  a.count = _mm512_mask_add_epi32(a.count, ask_a, a.count, word_bits);
-  b.count = _mm512_mask_add_epi32(b.count, ask_b, b.count, word_bits);
-  return next + _mm_popcnt_u32(ask);
+struct alignas(64) WordIndex {
+  std::uint32_t at[16];
+};
+consteval WordIndex every_second(std::uint32_t first) {
+  WordIndex index{};
+  for (std::uint32_t i = 0; i < 16; ++i) index.at[i] = 2 * i + first;
+  return index;
+}
+constexpr WordIndex kLowWords = every_second(0), kHighWords = every_second(1);
+
+/// The next 57 or more bits of every lane of a half.
+struct Window {
+  __m512i low, high;
+};
+
+inline Window load_window(const std::uint8_t* stream, __m512i position) {
+  const __m512i byte = _mm512_srli_epi32(position, 3);
+  const __m512i a = _mm512_i32gather_epi64(_mm512_castsi512_si256(byte), stream, 1);
+  const __m512i b = _mm512_i32gather_epi64(_mm512_extracti64x4_epi64(byte, 1), stream, 1);
+  const __m512i low = _mm512_permutex2var_epi32(a, _mm512_load_si512(&kLowWords), b);
+  const __m512i high = _mm512_permutex2var_epi32(a, _mm512_load_si512(&kHighWords), b);
+  const __m512i bit = _mm512_and_si512(position, _mm512_set1_epi32(7));
+  return {_mm512_shrdv_epi32(low, high, bit), _mm512_srlv_epi32(high, bit)};
 }
 
-/// Decodes one code a lane. The entry is code | length << 4.
-inline __m512i decode_one(const Table& table, CodedLanes coded, Half& half) {
-  const __m512i entry = look_up(table, half.bits, coded);
-  const __m512i length = _mm512_srli_epi32(entry, 4);
-  half.bits = _mm512_srlv_epi32(half.bits, length);
-  half.count = _mm512_sub_epi32(half.count, length);
+/// Decodes one pair a lane: its entry, with rubbish above bit 15.
+inline __m512i decode_one(const Table& table, Window& window) {
+  const __m512i index = _mm512_and_si512(window.low, _mm512_set1_epi32(kDecodeTableSize - 1));
+  const __m512i entry = _mm512_i32gather_epi32(index, table.entry, sizeof(std::uint16_t));
+  window.low = _mm512_shrdv_epi32(window.low, window.high, entry);
+  window.high = _mm512_shrdv_epi32(window.high, _mm512_setzero_si512(), entry);
   return entry;
+}
+
+/// Pairs of the four entries of a lane -> its code word.
+inline __m512i code_word(const __m512i* entry) {
+  // Bytes: pair 0, pair 2, pair 1, pair 3.
+  const __m512i low = select(0x00ff, _mm512_srli_epi32(entry[0], 8), entry[2]);
+  const __m512i high =
+      select(0x00ffffff, _mm512_slli_epi32(entry[1], 8), _mm512_slli_epi32(entry[3], 16));
+  const __m512i pairs = select(0xffff, low, high);
+  // Half of the nibbles are in place; the others change sides.
+  const __m512i up = select(0x0f0f0000, _mm512_slli_epi32(pairs, 12), pairs);
+  return select(0x0000f0f0, _mm512_srli_epi32(pairs, 12), up);
 }
 
 /// Code words of four steps, lane by lane across the registers -> lanes 4q..4q+3 in out + 64*q.
@@ -97,79 +105,65 @@ void store_lane_major(const __m512i* step, std::uint8_t* out) {
   _mm512_storeu_si512(out + 192, _mm512_shuffle_i32x4(x1, y1, 0xdd));
 }
 
-/// Decodes one tile; at least kMaxTileWords + kStreamTailWords words must be readable at `next`.
-const std::uint16_t* decode_tile(const std::uint16_t* next, std::uint32_t verbatim,
-                                 const Table& table, __m512i threshold, State& shared_state,
-                                 std::uint8_t* codes) {
-  const CodedLanes coded[2] = {coded_lanes(verbatim, 0), coded_lanes(verbatim, 1)};
-  State state = shared_state;
-  __m512i word[2][kSteps];
-  for (std::size_t s = 0; s < kSteps; ++s) {
-    __m512i word_a = _mm512_setzero_si512(), word_b = _mm512_setzero_si512();
-    for (std::size_t r = 0; r < kRegisters; ++r) {
-      next = refill(next, coded, threshold, state);
-      const __m512i a0 = decode_one(table, coded[0], state.half[0]);
-      const __m512i b0 = decode_one(table, coded[1], state.half[1]);
-      const __m512i a1 = decode_one(table, coded[0], state.half[0]);
-      const __m512i b1 = decode_one(table, coded[1], state.half[1]);
-      // Four bits enter each 16-bit half of the word at the top: after four registers the first
-      // ones are at the bottom.
-      const __m512i pair_a = _mm512_or_si512(a0, _mm512_slli_epi32(a1, 16));
-      const __m512i pair_b = _mm512_or_si512(b0, _mm512_slli_epi32(b1, 16));
-      word_a = _mm512_shrdi_epi16(word_a, pair_a, 4);
-      word_b = _mm512_shrdi_epi16(word_b, pair_b, 4);
+struct Positions {
+  __m512i half[kHalves];
+};
+
+/// Decodes one tile and moves the lanes on. The halves are independent: one's gathers fill the
+/// waits of the other.
+Positions decode_tile(const std::uint8_t* stream, const Table& table, Positions position,
+                      std::uint8_t* codes) {
+  __m512i word[kHalves][kSteps];
+#pragma GCC unroll 4
+  for (std::uint32_t s = 0; s < kSteps; ++s) {
+    Window window[kHalves];
+    __m512i entry[kHalves][kStepPairs];
+    for (std::uint32_t h = 0; h < kHalves; ++h) window[h] = load_window(stream, position.half[h]);
+#pragma GCC unroll 4
+    for (std::uint32_t r = 0; r < kStepPairs; ++r) {
+      for (std::uint32_t h = 0; h < kHalves; ++h) entry[h][r] = decode_one(table, window[h]);
     }
-    word[0][s] = word_a;
-    word[1][s] = word_b;
+    for (std::uint32_t h = 0; h < kHalves; ++h) {
+      // The sum of the lengths fits their byte.
+      const __m512i sum = _mm512_add_epi32(_mm512_add_epi32(entry[h][0], entry[h][1]),
+                                           _mm512_add_epi32(entry[h][2], entry[h][3]));
+      position.half[h] =
+          _mm512_add_epi32(position.half[h], _mm512_and_si512(sum, _mm512_set1_epi32(0xff)));
+      word[h][s] = code_word(entry[h]);
+    }
   }
   store_lane_major(word[0], codes);
-  store_lane_major(word[1], codes + layout::kTileCodeSectionBytes / 2);
-  shared_state = state;
-  return next;
-}
-
-Table load_table(const DecodeTable& table) {
-  const auto* bytes = reinterpret_cast<const std::uint8_t*>(&table);
-  return {{_mm512_loadu_si512(bytes), _mm512_loadu_si512(bytes + 64),
-           _mm512_loadu_si512(bytes + 128), _mm512_loadu_si512(bytes + 192)}};
+  store_lane_major(word[1], codes + layout::kTileCodeSectionBytes / kHalves);
+  return position;
 }
 
 }  // namespace
 
-bool huffman_decode_chunk(const std::uint16_t* words, std::size_t num_words,
-                          const std::uint32_t* lane_masks, std::uint32_t num_tiles,
-                          const DecodeTable& decode_table, std::uint32_t max_code_length,
+bool huffman_decode_chunk(const std::uint8_t* stream, const ChunkStreamEntry& entry,
+                          std::uint32_t num_tiles, const DecodeTable& decode_table,
                           std::uint8_t* codes) {
-  const Table table = load_table(decode_table);
-  const __m512i threshold =
-      _mm512_set1_epi32(static_cast<int>(kSymbolsPerRefill * max_code_length));
-  State state{};
-  const std::uint16_t* next = words;
-  const std::uint16_t* const end = words + num_words;
-  std::uint32_t tile = 0;
-  for (; tile < num_tiles && static_cast<std::size_t>(end - next) >= kMaxTileWords; ++tile) {
-    next = decode_tile(next, lane_masks[tile], table, threshold, state,
-                       codes + tile * layout::kTileCodeSectionBytes);
+  Table table;
+  load_table(decode_table, table);
+  const LaneStrings strings = lane_strings(entry);
+  Positions position, end;
+  for (std::uint32_t h = 0; h < kHalves; ++h) {
+    position.half[h] = _mm512_load_si512(strings.begin + kHalfLanes * h);
+    end.half[h] = _mm512_load_si512(strings.end + kHalfLanes * h);
   }
-  const auto left = static_cast<std::size_t>(end - next);
-  if (tile == num_tiles) return left == 0;
-
-  // The last tiles could ask for more than there is: decode them from a copy with zeros behind it.
-  std::uint16_t rest[2 * kMaxTileWords + kStreamTailWords] = {};
-  std::memcpy(rest, next, left * sizeof(std::uint16_t));
-  std::size_t used = 0;
-  bool asked_too_much = false;
-  for (; tile < num_tiles; ++tile) {
-    used =
-        static_cast<std::size_t>(decode_tile(rest + used, lane_masks[tile], table, threshold, state,
-                                             codes + tile * layout::kTileCodeSectionBytes) -
-                                 rest);
-    if (used > left) {
-      asked_too_much = true;
-      used = left;  // zeros from here on
+  std::uint32_t wrong = 0;
+  for (std::uint32_t tile = 0; tile < num_tiles; ++tile) {
+    position = decode_tile(stream, table, position, codes + tile * layout::kTileCodeSectionBytes);
+    for (std::uint32_t h = 0; h < kHalves; ++h) {
+      wrong |= _mm512_cmpgt_epu32_mask(position.half[h], end.half[h]);
+      // Whatever the stream says, no lane reads far behind its string.
+      position.half[h] = _mm512_min_epu32(position.half[h], end.half[h]);
     }
   }
-  return used == left && !asked_too_much;
+  const __m512i most = _mm512_set1_epi32(static_cast<int>(strings.max_filling_bits));
+  for (std::uint32_t h = 0; h < kHalves; ++h) {
+    wrong |= _mm512_cmpgt_epu32_mask(_mm512_sub_epi32(end.half[h], position.half[h]), most);
+  }
+  return wrong == 0;
 }
 
 }  // namespace unweight::codec::avx512

@@ -1,206 +1,123 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// Code tiles -> interleaved Huffman stream, AVX2, in the two passes that huffman_encode_avx512.cpp
-// explains: forwards for the decoder's requests, backwards for the words. Lanes are the double
-// words of four registers (*groups* of eight).
+// Code tiles -> Huffman strings, AVX2: as huffman_encode_avx512.cpp, two lanes at a time.
 #include <immintrin.h>
 
-#include <cstring>
-
+#include "codec/lane_strings.h"
 #include "codec/tile_kernels_avx2.h"
 #include "layout/tile_order.h"
 
 namespace unweight::codec::avx2 {
 namespace {
 
-constexpr std::uint32_t kSteps = 4, kRegisters = 4;
-constexpr std::uint32_t kPairs = kSteps * kRegisters;
-constexpr std::uint32_t kGroups = 4, kGroupLanes = 8;
+constexpr std::uint32_t kNumLanePairs = layout::kLanes / 2;
 
-/// Lanes that ask for a word before each pair of weights, for every tile of a chunk.
-struct Requests {
-  std::uint8_t lanes[layout::kChunkTiles][kPairs][kGroups];
+/// By pair of codes:  31   16 15    0
+///                  | length | bits |
+struct PairTable {
+  alignas(32) std::int32_t entry[kNumPairs];
 };
 
-/// at[mask]: the lanes of the mask in order, at the *end* of the eight places.
-struct LaneTable {
-  alignas(8) std::uint8_t at[256][kGroupLanes];
-};
-consteval LaneTable lane_table() {
-  LaneTable table{};
-  for (std::uint32_t mask = 0; mask < 256; ++mask) {
-    std::uint32_t place = kGroupLanes;
-    for (std::uint32_t lane = kGroupLanes; lane-- > 0;) {
-      if ((mask >> lane & 1) != 0) table.at[mask][--place] = static_cast<std::uint8_t>(lane);
-    }
+void load_table(const HuffmanCode& code, PairTable& table) {
+  const auto* bits = reinterpret_cast<const std::uint16_t*>(&code.bits);
+  const auto* lengths = reinterpret_cast<const std::uint8_t*>(&code.lengths);
+  for (std::uint32_t pair = 0; pair < kNumPairs; ++pair) {
+    table.entry[pair] = lengths[pair] << 16 | bits[pair];
   }
-  return table;
-}
-constexpr LaneTable kLanesAtEnd = lane_table();
-
-/// Code words of a tile: one double word for each of a group's lanes.
-struct StepWords {
-  __m256i step[kGroups][kSteps];
-};
-
-StepWords load_steps(const std::uint8_t* codes) {
-  StepWords words;
-  for (std::uint32_t g = 0; g < kGroups; ++g) {
-    const auto* lane = reinterpret_cast<const __m128i*>(codes) + kGroupLanes * g;
-    __m256i row[4];  // lanes k and k + 4
-    for (std::uint32_t k = 0; k < 4; ++k) {
-      row[k] = _mm256_inserti128_si256(_mm256_castsi128_si256(_mm_loadu_si128(lane + k)),
-                                       _mm_loadu_si128(lane + k + 4), 1);
-    }
-    const __m256i a = _mm256_unpacklo_epi32(row[0], row[1]);
-    const __m256i b = _mm256_unpacklo_epi32(row[2], row[3]);
-    const __m256i c = _mm256_unpackhi_epi32(row[0], row[1]);
-    const __m256i d = _mm256_unpackhi_epi32(row[2], row[3]);
-    words.step[g][0] = _mm256_unpacklo_epi64(a, b);
-    words.step[g][1] = _mm256_unpackhi_epi64(a, b);
-    words.step[g][2] = _mm256_unpacklo_epi64(c, d);
-    words.step[g][3] = _mm256_unpackhi_epi64(c, d);
-  }
-  return words;
 }
 
-/// All ones in the lanes of `mask`, bit 0 being lane 0.
-__m256i lanes_of(std::uint32_t mask) {
-  const __m256i bit = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
-  return _mm256_cmpeq_epi32(_mm256_and_si256(_mm256_set1_epi32(static_cast<int>(mask)), bit), bit);
-}
-
-__m256i load_table(const void* bytes) {
-  return _mm256_broadcastsi128_si256(_mm_loadu_si128(static_cast<const __m128i*>(bytes)));
-}
-
-/// Table entries of the codes at bits 0 and 16, in those places; 0 where `coded` is.
-__m256i look_up_pair(__m256i table, __m256i codes, __m256i coded) {
-  // Bytes 1 and 3 have bit 7 set, for which the shuffle gives 0.
-  const __m256i index = _mm256_or_si256(_mm256_and_si256(codes, _mm256_set1_epi32(0x000f000f)),
-                                        _mm256_set1_epi32(static_cast<int>(0x80008000)));
-  return _mm256_and_si256(_mm256_shuffle_epi8(table, index), coded);
-}
-
-struct Counts {
-  __m256i group[kGroups];
-};
-
-/// Returns the number of words the tile's lanes ask for.
-std::uint32_t follow_tile(const StepWords& words, std::uint32_t verbatim, __m256i lengths,
-                          __m256i threshold, Counts& counts, std::uint8_t (*requests)[kGroups]) {
-  const __m256i word_bits = _mm256_set1_epi32(kStreamWordBits);
-  std::uint32_t num_words = 0;
-  for (std::uint32_t g = 0; g < kGroups; ++g) {
-    const __m256i coded = lanes_of(~verbatim >> kGroupLanes * g);
-    __m256i count = counts.group[g];
-    for (std::uint32_t s = 0; s < kSteps; ++s) {
-      __m256i code = words.step[g][s];
-      for (std::uint32_t r = 0; r < kRegisters; ++r) {
-        const __m256i ask = _mm256_and_si256(coded, _mm256_cmpgt_epi32(threshold, count));
-        const __m256i length = look_up_pair(lengths, code, coded);
-        const __m256i sum = _mm256_add_epi32(_mm256_srli_epi32(length, 16),
-                                             _mm256_and_si256(length, _mm256_set1_epi32(0xff)));
-        count = _mm256_sub_epi32(_mm256_add_epi32(count, _mm256_and_si256(ask, word_bits)), sum);
-        const int lanes = _mm256_movemask_ps(_mm256_castsi256_ps(ask));
-        requests[kRegisters * s + r][g] = static_cast<std::uint8_t>(lanes);
-        num_words += static_cast<std::uint32_t>(_mm_popcnt_u32(static_cast<std::uint32_t>(lanes)));
-        code = _mm256_srli_epi32(code, 4);
-      }
-    }
-    counts.group[g] = count;
-  }
-  return num_words;
-}
-
-struct CodeTable {
+/// Bits in the elements of a register and how many are valid.
+struct Groups {
   __m256i bits, lengths;
 };
-struct Lanes {
-  __m256i bits, count;
+
+/// Codes of two pairs of every double word.
+inline Groups join_entries(__m256i first, __m256i second) {
+  const __m256i mask = _mm256_set1_epi32(0xffff);
+  const __m256i length = _mm256_srli_epi32(first, 16);
+  const __m256i high = _mm256_sllv_epi32(_mm256_and_si256(second, mask), length);
+  return {_mm256_or_si256(_mm256_and_si256(first, mask), high),
+          _mm256_add_epi32(length, _mm256_srli_epi32(second, 16))};
+}
+
+/// Both halves of every quad word.
+inline Groups join_double_words(__m256i bits, __m256i lengths) {
+  const __m256i mask = _mm256_set1_epi64x(0xffffffff);
+  const __m256i length = _mm256_and_si256(lengths, mask);
+  const __m256i high = _mm256_sllv_epi64(_mm256_srli_epi64(bits, 32), length);
+  return {_mm256_or_si256(_mm256_and_si256(bits, mask), high),
+          _mm256_add_epi64(length, _mm256_srli_epi64(lengths, 32))};
+}
+
+inline __m256i look_up(const PairTable& table, __m256i index) {
+  return _mm256_i32gather_epi32(table.entry, index, sizeof(std::int32_t));
+}
+
+struct LaneGroups {
+  Groups steps01, steps23;
 };
 
-/// Puts the codes at bits 0 and 16 of `codes`, in this order, in front of each coded lane's buffer.
-void prepend_pair(const CodeTable& table, __m256i codes, __m256i coded, Lanes& lanes) {
-  const __m256i bits = look_up_pair(table.bits, codes, coded);
-  const __m256i length = look_up_pair(table.lengths, codes, coded);
-  const __m256i low_half = _mm256_set1_epi32(0xffff);
-  const __m256i length0 = _mm256_and_si256(length, low_half);
-  const __m256i length1 = _mm256_srli_epi32(length, 16);
-  lanes.bits = _mm256_or_si256(_mm256_sllv_epi32(lanes.bits, length1), _mm256_srli_epi32(bits, 16));
-  lanes.bits =
-      _mm256_or_si256(_mm256_sllv_epi32(lanes.bits, length0), _mm256_and_si256(bits, low_half));
-  lanes.count = _mm256_add_epi32(lanes.count, _mm256_add_epi32(length0, length1));
+/// The 32 bytes of two lanes of a code tile -> their groups.
+inline LaneGroups make_groups(const PairTable& table, const std::uint8_t* codes) {
+  const __m256i words = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(codes));
+  // Swap nibbles between the halves of a double word, so that its bytes are pairs.
+  const __m256i nibbles = _mm256_set1_epi32(0x0f0f0f0f);
+  const __m256i even = _mm256_and_si256(words, nibbles);
+  const __m256i odd = _mm256_andnot_si256(nibbles, words);
+  const __m256i byte = _mm256_set1_epi32(0xff);
+  const __m256i pairs02 = _mm256_or_si256(even, _mm256_srli_epi32(even, 12));
+  const __m256i pairs13 = _mm256_or_si256(_mm256_srli_epi32(odd, 4), _mm256_srli_epi32(odd, 16));
+  const __m256i e0 = look_up(table, _mm256_and_si256(pairs02, byte));
+  const __m256i e1 = look_up(table, _mm256_and_si256(pairs13, byte));
+  const __m256i e2 = look_up(table, _mm256_and_si256(_mm256_srli_epi32(pairs02, 8), byte));
+  const __m256i e3 = look_up(table, _mm256_and_si256(_mm256_srli_epi32(pairs13, 8), byte));
+  const Groups low = join_entries(e0, e1), high = join_entries(e2, e3);
+  return {join_double_words(_mm256_unpacklo_epi32(low.bits, high.bits),
+                            _mm256_unpacklo_epi32(low.lengths, high.lengths)),
+          join_double_words(_mm256_unpackhi_epi32(low.bits, high.bits),
+                            _mm256_unpackhi_epi32(low.lengths, high.lengths))};
 }
 
-/// Takes the word that was asked for last out of the buffers of lanes `ask` and writes these words
-/// so that they end at `end`. The places in front of them, eight in all, get rubbish.
-std::uint16_t* take_words(std::uint32_t ask, Lanes& lanes, std::uint16_t* end) {
-  lanes.count = _mm256_sub_epi32(
-      lanes.count, _mm256_and_si256(lanes_of(ask), _mm256_set1_epi32(kStreamWordBits)));
-  const __m256i words = _mm256_srlv_epi32(lanes.bits, lanes.count);
-  const __m256i gone = _mm256_sllv_epi32(_mm256_set1_epi32(-1), lanes.count);
-  lanes.bits = _mm256_andnot_si256(gone, lanes.bits);
-  const __m256i order =
-      _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(kLanesAtEnd.at[ask])));
-  const __m256i at_end = _mm256_permutevar8x32_epi32(words, order);
-  _mm_storeu_si128(
-      reinterpret_cast<__m128i*>(end - kGroupLanes),
-      _mm_packus_epi32(_mm256_castsi256_si128(at_end), _mm256_extracti128_si256(at_end, 1)));
-  return end - _mm_popcnt_u32(ask);
+/// Stores groups of two lanes and steps.
+inline void store_groups(Groups g, std::uint64_t* bits, std::uint8_t* lengths) {
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(bits), g.bits);
+  const __m256i bytes = _mm256_shuffle_epi8(
+      g.lengths, _mm256_setr_epi8(0, 8, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,  //
+                                  -1, -1, 0, 8, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1));
+  _mm_storeu_si32(lengths,
+                  _mm_or_si128(_mm256_castsi256_si128(bytes), _mm256_extracti128_si256(bytes, 1)));
 }
 
-/// Writes the words of one tile so that they end at `end`; returns where they begin.
-std::uint16_t* write_tile(const StepWords& words, std::uint32_t verbatim, const CodeTable& table,
-                          const std::uint8_t (*requests)[kGroups], Lanes* lanes,
-                          std::uint16_t* end) {
-  __m256i coded[kGroups];
-  for (std::uint32_t g = 0; g < kGroups; ++g) coded[g] = lanes_of(~verbatim >> kGroupLanes * g);
-  for (std::uint32_t s = kSteps; s-- > 0;) {
-#pragma GCC unroll 4
-    for (std::uint32_t r = kRegisters; r-- > 0;) {
-#pragma GCC unroll 4
-      for (std::uint32_t g = kGroups; g-- > 0;) {
-        const __m256i codes = _mm256_srli_epi32(words.step[g][s], static_cast<int>(4 * r));
-        prepend_pair(table, codes, coded[g], lanes[g]);
-        end = take_words(requests[kRegisters * s + r][g], lanes[g], end);
-      }
-    }
+/// Groups of lanes 2 * pair and 2 * pair + 1 of all tiles.
+void make_pair_groups(const PairTable& table, const std::uint8_t* codes, std::uint32_t num_tiles,
+                      std::uint32_t pair, ChunkGroups& groups) {
+  const std::uint32_t quad = pair / 2, first = 4 * (pair % 2);
+  __m256i sum = _mm256_setzero_si256();
+  for (std::uint32_t tile = 0; tile < num_tiles; ++tile) {
+    const LaneGroups g =
+        make_groups(table, codes + tile * layout::kTileCodeSectionBytes + 32 * pair);
+    store_groups(g.steps01, groups.bits[quad][tile][0] + first,
+                 groups.lengths[quad][tile][0] + first);
+    store_groups(g.steps23, groups.bits[quad][tile][1] + first,
+                 groups.lengths[quad][tile][1] + first);
+    sum = _mm256_add_epi64(sum, _mm256_add_epi64(g.steps01.lengths, g.steps23.lengths));
   }
-  return end;
+  const __m256i sums = _mm256_add_epi64(sum, _mm256_unpackhi_epi64(sum, sum));
+  groups.lane_bits[2 * pair] = static_cast<std::uint32_t>(_mm256_extract_epi32(sums, 0));
+  groups.lane_bits[2 * pair + 1] = static_cast<std::uint32_t>(_mm256_extract_epi32(sums, 4));
 }
 
 }  // namespace
 
-std::size_t huffman_encode_chunk(const std::uint8_t* codes, const std::uint32_t* lane_masks,
-                                 std::uint32_t num_tiles, const HuffmanCode& code,
-                                 std::uint16_t* words) {
-  const CodeTable table{load_table(&code.bits), load_table(&code.lengths)};
-  const __m256i threshold =
-      _mm256_set1_epi32(static_cast<int>(kSymbolsPerRefill * code.max_length));
-  Requests requests;
-  Counts counts{};
-  std::size_t num_words = 0;
-  for (std::uint32_t tile = 0; tile < num_tiles; ++tile) {
-    num_words +=
-        follow_tile(load_steps(codes + tile * layout::kTileCodeSectionBytes), lane_masks[tile],
-                    table.lengths, threshold, counts, requests.lanes[tile]);
+ChunkStreamEntry huffman_encode_chunk(const std::uint8_t* codes, std::uint32_t num_tiles,
+                                      const HuffmanCode& code, std::uint8_t* stream) {
+  PairTable table;
+  load_table(code, table);
+  ChunkGroups groups;
+  for (std::uint32_t pair = 0; pair < kNumLanePairs; ++pair) {
+    make_pair_groups(table, codes, num_tiles, pair, groups);
   }
-  // What is left in a buffer behind the last code is zero bits.
-  Lanes lanes[kGroups];
-  for (std::uint32_t g = 0; g < kGroups; ++g) {
-    lanes[g] = {_mm256_setzero_si256(), counts.group[g]};
-  }
-  // No tile asks for more than 512 words, so `words` has room for the rubbish in front of the
-  // first.
-  std::uint16_t* const begin = words + kGroupLanes;
-  std::uint16_t* end = begin + num_words;
-  for (std::uint32_t tile = num_tiles; tile-- > 0;) {
-    end = write_tile(load_steps(codes + tile * layout::kTileCodeSectionBytes), lane_masks[tile],
-                     table, requests.lanes[tile], lanes, end);
-  }
-  std::memmove(words, begin, num_words * sizeof(std::uint16_t));
-  return num_words;
+  return write_strings(groups, num_tiles, stream);
 }
 
 }  // namespace unweight::codec::avx2

@@ -1,185 +1,119 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// Code tiles -> interleaved Huffman stream, AVX-512, in two passes over the chunk.
-//
-//   forwards   follow the decoder's counts: which lanes ask for a word before each pair of weights.
-//              Only lengths matter; the answers (32 bits a pair) are kept.
-//   backwards  undo the decoder: put each pair's codes in front of what a lane will still read, and
-//              where it asked for a word take that word out of the top of its buffer. A word is
-//              complete at that moment, so words leave in stream order, from the last to the first.
+// Code tiles -> Huffman strings, AVX-512. First the four pairs of each lane and step are looked up
+// and become one group of at most 52 bits, four lanes at a time. Then the groups, lane by lane, go
+// one behind the other.
 #include <immintrin.h>
 
+#include "codec/lane_strings.h"
 #include "codec/tile_kernels_avx512.h"
 #include "layout/tile_order.h"
 
 namespace unweight::codec::avx512 {
 namespace {
 
-constexpr std::uint32_t kSteps = 4, kRegisters = 4;
-constexpr std::uint32_t kPairs = kSteps * kRegisters;
-
-/// Lanes that ask for a word before each pair of weights, for every tile of a chunk.
-struct Requests {
-  std::uint32_t lanes[layout::kChunkTiles][kPairs];
+/// By pair:  31   16 15    0
+///         | length | bits |
+struct PairTable {
+  alignas(64) std::uint32_t entry[kNumPairs];
 };
 
-/// Code words of a tile: step[half][s] has one double word for each of 16 lanes.
-struct StepWords {
-  __m512i step[2][kSteps];
-};
-
-struct alignas(64) WordIndex {
-  std::uint32_t at[16];
-};
-
-/// From lanes 0..3 | 4..7 (four words each): steps s of the eight lanes, then their steps s + 1.
-consteval WordIndex two_steps(std::uint32_t s) {
-  WordIndex index{};
-  for (std::uint32_t i = 0; i < 16; ++i) index.at[i] = 4 * (i % 8) + s + i / 8;
-  return index;
-}
-constexpr WordIndex kSteps01 = two_steps(0), kSteps23 = two_steps(2);
-
-StepWords load_steps(const std::uint8_t* codes) {
-  const __m512i index01 = _mm512_load_si512(&kSteps01);
-  const __m512i index23 = _mm512_load_si512(&kSteps23);
-  StepWords words;
-  for (std::uint32_t half = 0; half < 2; ++half) {
-    const std::uint8_t* at = codes + 256 * half;
-    const __m512i a = _mm512_loadu_si512(at), b = _mm512_loadu_si512(at + 64);
-    const __m512i c = _mm512_loadu_si512(at + 128), d = _mm512_loadu_si512(at + 192);
-    const __m512i lower01 = _mm512_permutex2var_epi32(a, index01, b);
-    const __m512i upper01 = _mm512_permutex2var_epi32(c, index01, d);
-    const __m512i lower23 = _mm512_permutex2var_epi32(a, index23, b);
-    const __m512i upper23 = _mm512_permutex2var_epi32(c, index23, d);
-    words.step[half][0] = _mm512_shuffle_i64x2(lower01, upper01, 0x44);
-    words.step[half][1] = _mm512_shuffle_i64x2(lower01, upper01, 0xee);
-    words.step[half][2] = _mm512_shuffle_i64x2(lower23, upper23, 0x44);
-    words.step[half][3] = _mm512_shuffle_i64x2(lower23, upper23, 0xee);
+void load_table(const HuffmanCode& code, PairTable& table) {
+  const auto* bits = reinterpret_cast<const std::uint16_t*>(&code.bits);
+  const auto* lengths = reinterpret_cast<const std::uint8_t*>(&code.lengths);
+  for (std::uint32_t pair = 0; pair < kNumPairs; pair += 16) {
+    const __m512i low =
+        _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(bits + pair)));
+    const __m512i high =
+        _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(lengths + pair)));
+    _mm512_store_si512(table.entry + pair, _mm512_or_si512(low, _mm512_slli_epi32(high, 16)));
   }
-  return words;
 }
 
-__mmask16 coded_lanes(std::uint32_t verbatim, std::uint32_t half) {
-  return static_cast<__mmask16>(~verbatim >> 16 * half);
-}
-
-/// 16 table entries as double words: a permute looks only at the lowest four bits of an index.
-__m512i load_table(const void* bytes) {
-  return _mm512_cvtepu8_epi32(_mm_loadu_si128(static_cast<const __m128i*>(bytes)));
-}
-
-struct Counts {
-  __m512i half[2];
-};
-
-/// Returns the number of words the tile's lanes ask for.
-std::uint32_t follow_tile(const StepWords& words, std::uint32_t verbatim, __m512i lengths,
-                          __m512i threshold, Counts& counts, std::uint32_t* requests) {
-  const __m512i word_bits = _mm512_set1_epi32(kStreamWordBits);
-  std::uint32_t num_words = 0;
-  for (std::uint32_t s = 0; s < kSteps; ++s) {
-    __m512i code[2] = {words.step[0][s], words.step[1][s]};
-    for (std::uint32_t r = 0; r < kRegisters; ++r) {
-      __mmask16 ask[2];
-      for (std::uint32_t half = 0; half < 2; ++half) {
-        const __mmask16 coded = coded_lanes(verbatim, half);
-        __m512i& count = counts.half[half];
-        ask[half] = _mm512_mask_cmplt_epu32_mask(coded, count, threshold);
-        const __m512i low = _mm512_maskz_permutexvar_epi32(coded, code[half], lengths);
-        const __m512i high =
-            _mm512_maskz_permutexvar_epi32(coded, _mm512_srli_epi32(code[half], 16), lengths);
-        count = _mm512_mask_add_epi32(count, ask[half], count, word_bits);
-        count = _mm512_sub_epi32(count, _mm512_add_epi32(low, high));
-        code[half] = _mm512_srli_epi32(code[half], 4);
-      }
-      const std::uint32_t lanes = _mm512_kunpackw(ask[1], ask[0]);
-      requests[kRegisters * s + r] = lanes;
-      num_words += static_cast<std::uint32_t>(_mm_popcnt_u32(lanes));
-    }
-  }
-  return num_words;
-}
-
-struct CodeTable {
+/// Bits in the elements of a register and how many are valid.
+struct Groups {
   __m512i bits, lengths;
 };
-struct Lanes {
-  __m512i bits, count;
+
+/// Codes of two pairs of every double word.
+inline Groups join_entries(__m512i first, __m512i second) {
+  const __m512i mask = _mm512_set1_epi32(0xffff);
+  const __m512i length = _mm512_srli_epi32(first, 16);
+  const __m512i high = _mm512_sllv_epi32(_mm512_and_si512(second, mask), length);
+  return {_mm512_or_si512(_mm512_and_si512(first, mask), high),
+          _mm512_add_epi32(length, _mm512_srli_epi32(second, 16))};
+}
+
+/// Both halves of every quad word.
+inline Groups join_double_words(__m512i bits, __m512i lengths) {
+  const __m512i mask = _mm512_set1_epi64(0xffffffff);
+  const __m512i length = _mm512_and_si512(lengths, mask);
+  const __m512i high = _mm512_sllv_epi64(_mm512_srli_epi64(bits, 32), length);
+  return {_mm512_or_si512(_mm512_and_si512(bits, mask), high),
+          _mm512_add_epi64(length, _mm512_srli_epi64(lengths, 32))};
+}
+
+inline __m512i look_up(const PairTable& table, __m512i index) {
+  return _mm512_i32gather_epi32(index, table.entry, sizeof(std::uint32_t));
+}
+
+struct QuadGroups {
+  Groups steps01, steps23;
 };
 
-/// Puts one code in front of each coded lane's buffer; `index` has it in its lowest four bits.
-void prepend(const CodeTable& table, __mmask16 coded, __m512i index, Lanes& lanes) {
-  const __m512i length = _mm512_maskz_permutexvar_epi32(coded, index, table.lengths);
-  const __m512i bits = _mm512_maskz_permutexvar_epi32(coded, index, table.bits);
-  lanes.bits = _mm512_or_si512(_mm512_sllv_epi32(lanes.bits, length), bits);
-  lanes.count = _mm512_add_epi32(lanes.count, length);
+/// The 64 bytes of four lanes of a code tile -> their groups.
+inline QuadGroups make_groups(const PairTable& table, const std::uint8_t* codes) {
+  const __m512i words = _mm512_loadu_si512(codes);
+  // Swap nibbles between the halves of a double word, so that its bytes are pairs 0, 2, 1, 3.
+  const __m512i nibbles = _mm512_set1_epi32(0x0f0f0f0f);
+  const __m512i even = _mm512_and_si512(words, nibbles);
+  const __m512i odd = _mm512_andnot_si512(nibbles, words);
+  const __m512i byte = _mm512_set1_epi32(0xff);
+  const __m512i pairs02 = _mm512_or_si512(even, _mm512_srli_epi32(even, 12));
+  const __m512i pairs13 = _mm512_or_si512(_mm512_srli_epi32(odd, 4), _mm512_srli_epi32(odd, 16));
+  const __m512i e0 = look_up(table, _mm512_and_si512(pairs02, byte));
+  const __m512i e1 = look_up(table, _mm512_and_si512(pairs13, byte));
+  const __m512i e2 = look_up(table, _mm512_and_si512(_mm512_srli_epi32(pairs02, 8), byte));
+  const __m512i e3 = look_up(table, _mm512_and_si512(_mm512_srli_epi32(pairs13, 8), byte));
+  const Groups low = join_entries(e0, e1), high = join_entries(e2, e3);
+  return {join_double_words(_mm512_unpacklo_epi32(low.bits, high.bits),
+                            _mm512_unpacklo_epi32(low.lengths, high.lengths)),
+          join_double_words(_mm512_unpackhi_epi32(low.bits, high.bits),
+                            _mm512_unpackhi_epi32(low.lengths, high.lengths))};
 }
 
-/// Takes the word that was asked for last out of the buffers of lanes `ask`. What other lanes
-/// return means nothing.
-__m256i take_words(__mmask16 ask, Lanes& lanes) {
-  lanes.count =
-      _mm512_mask_sub_epi32(lanes.count, ask, lanes.count, _mm512_set1_epi32(kStreamWordBits));
-  const __m512i words = _mm512_srlv_epi32(lanes.bits, lanes.count);
-  const __m512i gone = _mm512_sllv_epi32(_mm512_set1_epi32(-1), lanes.count);
-  lanes.bits = _mm512_andnot_si512(gone, lanes.bits);
-  return _mm512_cvtepi32_epi16(words);
-}
-
-/// Writes the words of one tile so that they end at `end`; returns where they begin.
-std::uint16_t* write_tile(const StepWords& words, std::uint32_t verbatim, const CodeTable& table,
-                          const std::uint32_t* requests, Lanes* lanes, std::uint16_t* end) {
-  for (std::uint32_t s = kSteps; s-- > 0;) {
-    // Register r's codes come to bits 0 and 16 by rotation.
-    __m512i code[2] = {_mm512_ror_epi32(words.step[0][s], 12),
-                       _mm512_ror_epi32(words.step[1][s], 12)};
-    for (std::uint32_t r = kRegisters; r-- > 0;) {
-      const std::uint32_t ask = requests[kRegisters * s + r];
-      __m256i word[2];
-      for (std::uint32_t half = 0; half < 2; ++half) {
-        const __mmask16 coded = coded_lanes(verbatim, half);
-        prepend(table, coded, _mm512_srli_epi32(code[half], 16), lanes[half]);
-        prepend(table, coded, code[half], lanes[half]);
-        word[half] = take_words(static_cast<__mmask16>(ask >> 16 * half), lanes[half]);
-        code[half] = _mm512_rol_epi32(code[half], 4);
-      }
-      const __m512i both = _mm512_inserti64x4(_mm512_castsi256_si512(word[0]), word[1], 1);
-      const auto num_words = static_cast<std::uint32_t>(_mm_popcnt_u32(ask));
-      end -= num_words;
-      // Masked: the words behind `end` are already there.
-      _mm512_mask_storeu_epi16(end, static_cast<__mmask32>(_bzhi_u64(0xffffffff, num_words)),
-                               _mm512_maskz_compress_epi16(ask, both));
-    }
+/// Groups of lanes 4q..4q+3 of all tiles.
+void make_quad_groups(const PairTable& table, const std::uint8_t* codes, std::uint32_t num_tiles,
+                      std::uint32_t quad, ChunkGroups& groups) {
+  __m512i sum = _mm512_setzero_si512();
+  for (std::uint32_t tile = 0; tile < num_tiles; ++tile) {
+    const QuadGroups g =
+        make_groups(table, codes + tile * layout::kTileCodeSectionBytes + 64 * quad);
+    _mm512_store_si512(groups.bits[quad][tile][0], g.steps01.bits);
+    _mm512_store_si512(groups.bits[quad][tile][1], g.steps23.bits);
+    auto* lengths = reinterpret_cast<__m128i*>(groups.lengths[quad][tile]);
+    _mm_storeu_si128(lengths, _mm_unpacklo_epi64(_mm512_cvtepi64_epi8(g.steps01.lengths),
+                                                 _mm512_cvtepi64_epi8(g.steps23.lengths)));
+    sum = _mm512_add_epi64(sum, _mm512_add_epi64(g.steps01.lengths, g.steps23.lengths));
   }
-  return end;
+  // Lane 4q+k: the quad words 2k and 2k+1.
+  const __m512i sums = _mm512_add_epi64(sum, _mm512_unpackhi_epi64(sum, sum));
+  const __m256i lanes = _mm512_cvtepi64_epi32(_mm512_maskz_compress_epi64(0x55, sums));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(groups.lane_bits + kQuadLanes * quad),
+                   _mm256_castsi256_si128(lanes));
 }
 
 }  // namespace
 
-std::size_t huffman_encode_chunk(const std::uint8_t* codes, const std::uint32_t* lane_masks,
-                                 std::uint32_t num_tiles, const HuffmanCode& code,
-                                 std::uint16_t* words) {
-  const CodeTable table{load_table(&code.bits), load_table(&code.lengths)};
-  const __m512i threshold =
-      _mm512_set1_epi32(static_cast<int>(kSymbolsPerRefill * code.max_length));
-  Requests requests;
-  Counts counts{};
-  std::size_t num_words = 0;
-  for (std::uint32_t tile = 0; tile < num_tiles; ++tile) {
-    num_words +=
-        follow_tile(load_steps(codes + tile * layout::kTileCodeSectionBytes), lane_masks[tile],
-                    table.lengths, threshold, counts, requests.lanes[tile]);
+ChunkStreamEntry huffman_encode_chunk(const std::uint8_t* codes, std::uint32_t num_tiles,
+                                      const HuffmanCode& code, std::uint8_t* stream) {
+  PairTable table;
+  load_table(code, table);
+  ChunkGroups groups;
+  for (std::uint32_t quad = 0; quad < kQuads; ++quad) {
+    make_quad_groups(table, codes, num_tiles, quad, groups);
   }
-  // What is left in a buffer behind the last code is zero bits.
-  Lanes lanes[2] = {{_mm512_setzero_si512(), counts.half[0]},
-                    {_mm512_setzero_si512(), counts.half[1]}};
-  std::uint16_t* end = words + num_words;
-  for (std::uint32_t tile = num_tiles; tile-- > 0;) {
-    end = write_tile(load_steps(codes + tile * layout::kTileCodeSectionBytes), lane_masks[tile],
-                     table, requests.lanes[tile], lanes, end);
-  }
-  return num_words;
+  return write_strings(groups, num_tiles, stream);
 }
 
 }  // namespace unweight::codec::avx512

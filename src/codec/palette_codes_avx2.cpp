@@ -33,13 +33,13 @@ CodeRows find_rows(const std::uint8_t* code_of) {
 }
 
 /// Inverted codes of lanes 4g..4g+3: two lanes a vector, first halves of their rows, then second.
-struct RowCodes {
+struct FoundCodes {
   __m256i half[2][2];
 };
 
-RowCodes look_up_rows(const CodeRows& rows, const std::uint8_t* exponents, std::size_t g) {
+FoundCodes look_up_lanes(const CodeRows& rows, const std::uint8_t* exponents, std::size_t g) {
   __m256i exponent[2][2];
-  RowCodes codes;
+  FoundCodes codes;
   for (std::size_t half = 0; half < 2; ++half) {
     for (std::size_t k = 0; k < 2; ++k) {
       exponent[half][k] = _mm256_loadu_si256(
@@ -62,23 +62,18 @@ RowCodes look_up_rows(const CodeRows& rows, const std::uint8_t* exponents, std::
   return codes;
 }
 
-/// Bits 0..3: lanes 4g..4g+3 with an exponent outside the palette.
-std::uint32_t outside_lanes(const RowCodes& codes) {
-  std::uint32_t lanes = 0;
-  for (std::uint32_t k = 0; k < 2; ++k) {
-    // Inside, an inverted code has bit 7.
-    const __m256i both = _mm256_and_si256(codes.half[0][k], codes.half[1][k]);
-    const std::uint32_t outside = ~static_cast<std::uint32_t>(_mm256_movemask_epi8(both));
-    lanes |= ((outside & 0xffff) != 0 ? 1u : 0u) << 2 * k;
-    lanes |= (outside >> 16 != 0 ? 2u : 0u) << 2 * k;
+/// Marks the rows of lanes 4g..4g+3 that have a weight outside the palette: rare.
+void mark_outside(const FoundCodes& codes, std::size_t g, std::uint32_t* verbatim_lanes) {
+  for (std::uint32_t half = 0; half < 2; ++half) {
+    for (std::uint32_t k = 0; k < 2; ++k) {
+      // Inside, an inverted code has bit 7. A byte of the mask is a row: lane 4g+2k has two.
+      const auto outside = ~static_cast<std::uint32_t>(_mm256_movemask_epi8(codes.half[half][k]));
+      for (std::uint32_t row = 0; outside != 0 && row < 4; ++row) {
+        const std::uint32_t any = (outside >> 8 * row & 0xff) != 0 ? 1 : 0;
+        verbatim_lanes[2 * half + row % 2] |= any << (4 * g + 2 * k + row / 2);
+      }
+    }
   }
-  return lanes;
-}
-
-/// All ones in the 128 bits of a lane that is coded; bits 0, 1 of `outside` are the two lanes.
-__m256i coded_mask(std::uint32_t outside) {
-  const long long low = (outside & 1) != 0 ? 0 : -1, high = (outside & 2) != 0 ? 0 : -1;
-  return _mm256_setr_epi64x(low, low, high, high);
 }
 
 /// One byte a code, two halves of two lanes -> their 16 bytes each of a code tile.
@@ -96,32 +91,25 @@ __m256i pack_lanes(__m256i first, __m256i second) {
 
 }  // namespace
 
-std::uint32_t pack_codes(const std::uint8_t* exponents, const std::uint8_t* code_of,
-                         std::uint8_t* codes) {
+void pack_codes(const std::uint8_t* exponents, const std::uint8_t* code_of,
+                std::uint8_t outside_code, std::uint8_t* codes, std::uint32_t* verbatim_lanes) {
   const CodeRows rows = find_rows(code_of);
   const __m256i ones = _mm256_set1_epi8(-1);
-  std::uint32_t verbatim = 0;
+  const __m256i outside = _mm256_set1_epi8(static_cast<char>(outside_code));
+  for (std::uint32_t s = 0; s < layout::kSteps; ++s) verbatim_lanes[s] = 0;
   for (std::size_t g = 0; g < 8; ++g) {
-    const RowCodes found = look_up_rows(rows, exponents, g);
-    const std::uint32_t outside = outside_lanes(found);
-    verbatim |= outside << (4 * g);
+    const FoundCodes found = look_up_lanes(rows, exponents, g);
+    mark_outside(found, g, verbatim_lanes);
     for (std::uint32_t k = 0; k < 2; ++k) {
-      const __m256i packed = pack_lanes(_mm256_xor_si256(found.half[0][k], ones),
-                                        _mm256_xor_si256(found.half[1][k], ones));
+      __m256i half[2];
+      for (std::uint32_t h = 0; h < 2; ++h) {
+        const __m256i inverted = found.half[h][k];
+        half[h] = _mm256_blendv_epi8(outside, _mm256_xor_si256(inverted, ones), inverted);
+      }
       _mm256_storeu_si256(reinterpret_cast<__m256i*>(codes + 64 * g + 32 * k),
-                          _mm256_and_si256(packed, coded_mask(outside >> 2 * k)));
+                          pack_lanes(half[0], half[1]));
     }
   }
-  return verbatim;
-}
-
-std::uint32_t verbatim_lanes(const std::uint8_t* exponents, const std::uint8_t* code_of) {
-  const CodeRows rows = find_rows(code_of);
-  std::uint32_t verbatim = 0;
-  for (std::size_t g = 0; g < 8; ++g) {
-    verbatim |= outside_lanes(look_up_rows(rows, exponents, g)) << (4 * g);
-  }
-  return verbatim;
 }
 
 }  // namespace unweight::codec::avx2

@@ -25,23 +25,19 @@ __m512i look_up(const ByteTable& table, __m512i index) {
   return _mm512_mask_blend_epi8(_mm512_movepi8_mask(index), low, high);
 }
 
-/// Codes of lanes 4g..4g+3, both halves of their rows, one byte a code.
-struct RowCodes {
-  __m512i half[2];
+/// Codes of 64 weights, one byte a code, and which rows have a weight outside the palette.
+struct Codes {
+  __m512i bytes;
+  std::uint64_t outside_rows;  ///< a bit a row of eight weights
 };
 
-RowCodes look_up_rows(const ByteTable& table, const std::uint8_t* exponents, std::size_t g) {
-  return {{look_up(table, _mm512_loadu_si512(exponents + 64 * g)),
-           look_up(table, _mm512_loadu_si512(exponents + 512 + 64 * g))}};
-}
-
-/// Bits 2t and 2t+1 are set when lane 4g+t has an exponent outside the palette: only
-/// kNotInPalette has bit 7.
-__mmask8 outside_pairs(const RowCodes& rows) {
+/// Only kNotInPalette has bit 7.
+Codes look_up_codes(const ByteTable& table, __m512i outside_code, const std::uint8_t* exponents) {
   static_assert(kNotInPalette >= 0x80 && kPaletteSize <= 0x80);
-  const __m512i any = _mm512_or_si512(rows.half[0], rows.half[1]);
-  const std::uint32_t m = _mm512_test_epi64_mask(any, _mm512_set1_epi8(static_cast<char>(0x80)));
-  return static_cast<__mmask8>(m | (m >> 1 & 0x55) | (m << 1 & 0xaa));
+  const __m512i found = look_up(table, _mm512_loadu_si512(exponents));
+  const __m512i sign = _mm512_set1_epi8(static_cast<char>(0x80));
+  return {_mm512_mask_blend_epi8(_mm512_movepi8_mask(found), found, outside_code),
+          _mm512_test_epi64_mask(found, sign)};
 }
 
 struct alignas(64) ByteIndex {
@@ -53,7 +49,7 @@ struct alignas(64) ByteIndex {
 consteval ByteIndex codes_from_folded() {
   ByteIndex index{};
   for (std::uint32_t lane = 0; lane < 4; ++lane) {
-    for (std::uint32_t i = 0; i < layout::kRowElems; ++i) {
+    for (std::uint32_t i = 0; i < layout::kLaneElems; ++i) {
       if ((i >> 1 & 1) != 0) continue;  // registers 1 and 3 are the high nibbles
       const std::uint32_t byte = layout::byte_section_offset({lane, i}) % 512;
       index.at[layout::code_section_bit({lane, i}) / 8] =
@@ -66,37 +62,30 @@ constexpr ByteIndex kCodesFromFolded = codes_from_folded();
 
 }  // namespace
 
-std::uint32_t pack_codes(const std::uint8_t* exponents, const std::uint8_t* code_of,
-                         std::uint8_t* codes) {
+void pack_codes(const std::uint8_t* exponents, const std::uint8_t* code_of,
+                std::uint8_t outside_code, std::uint8_t* codes, std::uint32_t* verbatim_lanes) {
   const ByteTable table = load_table(code_of);
+  const __m512i outside = _mm512_set1_epi8(static_cast<char>(outside_code));
   const __m512i order = _mm512_load_si512(&kCodesFromFolded);
   const __m512i low_half = _mm512_set1_epi32(0x0000ffff);
-  std::uint32_t verbatim = 0;
-  for (std::size_t g = 0; g < 8; ++g) {
-    const RowCodes rows = look_up_rows(table, exponents, g);
-    const __mmask8 outside = outside_pairs(rows);
-    verbatim |= _pext_u32(outside, 0x55) << (4 * g);
+  std::uint64_t outside_rows[2] = {};    // of each half: bit 2 * lane + (step mod 2)
+  for (std::size_t g = 0; g < 8; ++g) {  // lanes 4g..4g+3
+    const Codes first = look_up_codes(table, outside, exponents + 64 * g);
+    const Codes second = look_up_codes(table, outside, exponents + 512 + 64 * g);
+    outside_rows[0] |= first.outside_rows << 8 * g;
+    outside_rows[1] |= second.outside_rows << 8 * g;
     // A double word holds the codes of registers r, r | r+1, r+1 (r = 0 or 2), j = 0, 1 each. Fold
-    // bytes 2, 3 into the high nibbles of bytes 0, 1; then join the two halves of the row.
-    const __m512i a = _mm512_or_si512(rows.half[0], _mm512_srli_epi32(rows.half[0], 12));
+    // bytes 2, 3 into the high nibbles of bytes 0, 1; then join the two halves of the lane.
+    const __m512i a = _mm512_or_si512(first.bytes, _mm512_srli_epi32(first.bytes, 12));
     const __m512i b =
-        _mm512_or_si512(_mm512_slli_epi32(rows.half[1], 16), _mm512_slli_epi32(rows.half[1], 4));
+        _mm512_or_si512(_mm512_slli_epi32(second.bytes, 16), _mm512_slli_epi32(second.bytes, 4));
     const __m512i folded = _mm512_ternarylogic_epi64(low_half, a, b, 0xCA);
-    const __m512i packed = _mm512_permutexvar_epi8(order, folded);
-    const auto coded = static_cast<__mmask8>(~outside);
-    _mm512_storeu_si512(codes + 64 * g, _mm512_maskz_mov_epi64(coded, packed));
+    _mm512_storeu_si512(codes + 64 * g, _mm512_permutexvar_epi8(order, folded));
   }
-  return verbatim;
-}
-
-std::uint32_t verbatim_lanes(const std::uint8_t* exponents, const std::uint8_t* code_of) {
-  const ByteTable table = load_table(code_of);
-  std::uint32_t verbatim = 0;
-  for (std::size_t g = 0; g < 8; ++g) {
-    const RowCodes rows = look_up_rows(table, exponents, g);
-    verbatim |= _pext_u32(outside_pairs(rows), 0x55) << (4 * g);
+  for (std::uint32_t s = 0; s < layout::kSteps; ++s) {
+    const std::uint64_t rows_of_step = std::uint64_t{0x5555555555555555} << s % 2;
+    verbatim_lanes[s] = static_cast<std::uint32_t>(_pext_u64(outside_rows[s / 2], rows_of_step));
   }
-  return verbatim;
 }
 
 }  // namespace unweight::codec::avx512

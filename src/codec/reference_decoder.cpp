@@ -14,17 +14,17 @@ namespace {
 // "Header": byte offsets.
 constexpr std::uint64_t kHeaderBytes = 512;
 constexpr std::uint64_t kMagicAt = 0, kVersionAt = 8, kFamilyAt = 10, kDtypeAt = 11;
-constexpr std::uint64_t kPaddingCodeAt = 13;
-constexpr std::uint64_t kRowsAt = 16, kColsAt = 24, kPaletteAt = 32, kCodeLengthsAt = 48;
-constexpr std::uint64_t kSectionTableAt = 104, kSectionEntryBytes = 24;
+constexpr std::uint64_t kSingleSymbolAt = 15;
+constexpr std::uint64_t kRowsAt = 16, kColsAt = 24, kPaletteAt = 32, kNumVerbatimRowsAt = 48;
+constexpr std::uint64_t kSectionTableAt = 80, kSectionEntryBytes = 24, kCodeLengthsAt = 256;
 constexpr char kMagicText[] = "UNWEIGHT";
 constexpr std::uint64_t kPaletteFamily = 1, kHuffmanFamily = 2, kBf16 = 1, kVersion = 1;
 
 // "Sections": indices in the section table.
 enum Section : std::uint64_t {
-  kChunkOffsetsSection = 0,
+  kChunkStreamsSection = 0,
   kVerbatimIndexSection = 1,
-  kVerbatimTilesSection = 2,
+  kVerbatimPositionsSection = 2,
   kVerbatimRowsSection = 3,
   kSignMantissaSection = 4,
   kCodesSection = 5,
@@ -35,16 +35,24 @@ enum Section : std::uint64_t {
 constexpr std::uint64_t kStripRows = 16, kTileWidth = 64, kTileWeights = 1024;
 constexpr std::uint64_t kTilesPerChunk = 32, kLaneCount = 32, kLaneWeights = 32;
 constexpr std::uint64_t kMaxTiles = std::uint64_t{1} << 27;
-constexpr int kWordBits = 16, kLongestCode = 8;
+
+// "Huffman stream": a chunk's entry in chunk_streams, 8 bytes of bit fields and a byte per lane.
+constexpr std::uint64_t kStreamEntryBytes = 40, kLaneDeltasAt = 8;
+constexpr int kOffsetBits = 48, kMinLengthBits = 13;
+constexpr std::uint64_t kPairCount = 256;
+constexpr std::uint64_t kLongestCode = 13;
+
+// "Verbatim rows": 8 weights of a lane.
+constexpr std::uint64_t kVerbatimRowWeights = 8;
 
 Error invalid(std::string what) {
   return {ErrorCode::kInvalidFormat, "reference decoder: " + std::move(what)};
 }
 
-/// One lane's bit string, as far as it has been handed out.
-struct LaneBits {
-  std::uint32_t bits = 0;
-  int count = 0;
+/// One lane's bit string, in bits from the beginning of the stream section.
+struct LaneString {
+  std::uint64_t next = 0;
+  std::uint64_t end = 0;
 };
 
 class ReferenceDecoder {
@@ -116,116 +124,136 @@ class ReferenceDecoder {
     return assign_codes();
   }
 
-  /// Canonical codes as RFC 1951 assigns them: shorter codes first, then by palette code. A code's
-  /// most significant bit comes first in the stream.
+  /// Canonical codes as RFC 1951 assigns them: shorter codes first, then by pair. So the codes of
+  /// one length are consecutive numbers, and only their count and order need be known.
   Result<void> assign_codes() {
-    for (std::uint64_t c = 0; c < 16; ++c) {
-      if (byte_at(kCodeLengthsAt + c) > kLongestCode) return invalid("a code is too long");
-    }
-    int next = 0;
-    for (int length = 1; length <= kLongestCode; ++length) {
-      for (std::uint64_t c = 0; c < 16; ++c) {
-        if (byte_at(kCodeLengthsAt + c) != static_cast<std::uint64_t>(length)) continue;
-        code_[c] = next++;
-        longest_ = length;
+    std::uint64_t unused = 1;  // bit strings of `length` bits that no code begins
+    for (std::uint64_t length = 1; length <= kLongestCode; ++length) {
+      for (std::uint64_t pair = 0; pair < kPairCount; ++pair) {
+        if (code_length(pair) != length) continue;
+        pairs_in_order_.push_back(pair);
+        ++num_codes_[length];
       }
-      if (next > 1 << length) return invalid("more codes than there are bit strings");
-      next <<= 1;
+      if (num_codes_[length] > 2 * unused) return invalid("more codes than there are bit strings");
+      unused = 2 * unused - num_codes_[length];
     }
-    if (longest_ > 0 && next != 2 << kLongestCode) return invalid("the code is not complete");
+    for (std::uint64_t pair = 0; pair < kPairCount; ++pair) {
+      if (code_length(pair) > kLongestCode) return invalid("a code is too long");
+    }
+    if (!pairs_in_order_.empty() && unused != 0) return invalid("the code is not complete");
     return {};
   }
+  /// A nibble a pair, the low one first.
+  [[nodiscard]] std::uint64_t code_length(std::uint64_t pair) const {
+    return byte_at(kCodeLengthsAt + pair / 2) >> (4 * (pair % 2)) & 0xf;
+  }
 
-  // ---- One chunk: 32 tiles, one stream ----
+  // ---- One chunk: 32 tiles, 32 bit strings ----
 
   Result<void> decode_chunk(std::uint64_t chunk) {
-    UNWEIGHT_TRY_ASSIGN(const std::uint64_t tile_mask,
-                        section_integer(kVerbatimIndexSection, 2 * chunk, 4));
-    UNWEIGHT_TRY_ASSIGN(std::uint64_t verbatim_tile,
-                        section_integer(kVerbatimIndexSection, 2 * chunk + 1, 4));
-    std::uint64_t end_word = 0;
-    if (family_ == kHuffmanFamily) {
-      UNWEIGHT_TRY_ASSIGN(next_word_, section_integer(kChunkOffsetsSection, chunk, 8));
-      UNWEIGHT_TRY_ASSIGN(end_word, section_integer(kChunkOffsetsSection, chunk + 1, 8));
-    }
-    lanes_ = {};
+    if (family_ == kHuffmanFamily) UNWEIGHT_TRY(find_strings(chunk));
     for (std::uint64_t t = 0; t < kTilesPerChunk; ++t) {
       const std::uint64_t tile = chunk * kTilesPerChunk + t;
-      if (tile >= num_tiles_) break;
-      std::uint64_t lane_mask = 0, verbatim_row = 0;
-      if ((tile_mask >> t & 1) != 0) {
-        UNWEIGHT_TRY_ASSIGN(lane_mask,
-                            section_integer(kVerbatimTilesSection, 2 * verbatim_tile, 4));
-        UNWEIGHT_TRY_ASSIGN(verbatim_row,
-                            section_integer(kVerbatimTilesSection, 2 * verbatim_tile + 1, 4));
-        ++verbatim_tile;
-      }
-      UNWEIGHT_TRY(decode_tile(tile, lane_mask, verbatim_row));
+      if (tile < num_tiles_) UNWEIGHT_TRY(decode_tile(tile));
     }
-    if (family_ == kHuffmanFamily && next_word_ != end_word) {
-      return invalid("a chunk's stream does not end where the next one begins");
-    }
-    return {};
+    if (family_ == kHuffmanFamily) UNWEIGHT_TRY(check_ends());
+    return overwrite_verbatim_rows(chunk);
   }
 
-  Result<void> decode_tile(std::uint64_t tile, std::uint64_t lane_mask,
-                           std::uint64_t verbatim_row) {
-    for (std::uint64_t lane = 0; lane < kLaneCount; ++lane) {
-      if ((lane_mask >> lane & 1) == 0) continue;
-      for (std::uint64_t i = 0; i < kLaneWeights; ++i) {
+  /// The chunk's rows end where the next chunk's begin.
+  Result<void> overwrite_verbatim_rows(std::uint64_t chunk) {
+    UNWEIGHT_TRY_ASSIGN(const std::uint64_t first,
+                        section_integer(kVerbatimIndexSection, 2 * chunk, 4));
+    std::uint64_t end = integer_at(kNumVerbatimRowsAt, 8);
+    if ((chunk + 1) * kTilesPerChunk < num_tiles_) {
+      UNWEIGHT_TRY_ASSIGN(end, section_integer(kVerbatimIndexSection, 2 * (chunk + 1), 4));
+    }
+    for (std::uint64_t n = first; n < end; ++n) {
+      UNWEIGHT_TRY_ASSIGN(const std::uint64_t position,
+                          section_integer(kVerbatimPositionsSection, n, 2));
+      const std::uint64_t lane = position & 31, step = position >> 5 & 3;
+      const std::uint64_t tile = chunk * kTilesPerChunk + (position >> 7);
+      if (position >> 12 != 0 || tile >= num_tiles_) return invalid("a verbatim row in no tile");
+      for (std::uint64_t k = 0; k < kVerbatimRowWeights; ++k) {
         UNWEIGHT_TRY_ASSIGN(const std::uint64_t exponent,
-                            section_integer(kVerbatimRowsSection, verbatim_row * 32 + i, 1));
-        put(tile, lane, i, exponent);
-      }
-      ++verbatim_row;
-    }
-    for (std::uint64_t i = 0; i < kLaneWeights; i += 2) {
-      if (family_ == kHuffmanFamily) UNWEIGHT_TRY(refill(lane_mask));
-      for (std::uint64_t lane = 0; lane < kLaneCount; ++lane) {
-        if ((lane_mask >> lane & 1) != 0) continue;
-        for (std::uint64_t j = 0; j < 2; ++j) {
-          UNWEIGHT_TRY_ASSIGN(const std::uint64_t code, next_code(tile, lane, i + j));
-          put(tile, lane, i + j, byte_at(kPaletteAt + code));
-        }
+                            section_integer(kVerbatimRowsSection, n * kVerbatimRowWeights + k, 1));
+        put(tile, lane, kVerbatimRowWeights * step + k, exponent);
       }
     }
     return {};
   }
 
-  /// Every coded lane that may run short of two codes takes the next word, in lane order.
-  Result<void> refill(std::uint64_t lane_mask) {
+  /// The lanes' strings lie back to back.
+  Result<void> find_strings(std::uint64_t chunk) {
+    const std::uint64_t entry = chunk * kStreamEntryBytes;
+    UNWEIGHT_TRY_ASSIGN(const std::uint64_t fields,
+                        section_integer(kChunkStreamsSection, entry / 8, 8));
+    const std::uint64_t offset = fields & ((std::uint64_t{1} << kOffsetBits) - 1);
+    const std::uint64_t min_bits = fields >> kOffsetBits & ((1u << kMinLengthBits) - 1);
+    length_shift_ = fields >> (kOffsetBits + kMinLengthBits);
+    std::uint64_t next = 8 * offset;
     for (std::uint64_t lane = 0; lane < kLaneCount; ++lane) {
-      if ((lane_mask >> lane & 1) != 0 || lanes_[lane].count >= 2 * longest_) continue;
-      UNWEIGHT_TRY_ASSIGN(const std::uint64_t word, section_integer(kStreamSection, next_word_, 2));
-      ++next_word_;
-      lanes_[lane].bits |= static_cast<std::uint32_t>(word) << lanes_[lane].count;
-      lanes_[lane].count += kWordBits;
+      UNWEIGHT_TRY_ASSIGN(const std::uint64_t delta,
+                          section_integer(kChunkStreamsSection, entry + kLaneDeltasAt + lane, 1));
+      lanes_[lane] = {next, next + min_bits + (delta << length_shift_)};
+      next = lanes_[lane].end;
     }
     return {};
   }
 
-  // ---- One weight ----
+  /// A string has less filling behind its codes than its length is rounded to.
+  [[nodiscard]] Result<void> check_ends() const {
+    for (const LaneString& lane : lanes_) {
+      if (lane.end - lane.next >= std::uint64_t{1} << length_shift_) {
+        return invalid("a lane's string goes on behind its codes");
+      }
+    }
+    return {};
+  }
 
-  Result<std::uint64_t> next_code(std::uint64_t tile, std::uint64_t lane, std::uint64_t i) {
+  Result<void> decode_tile(std::uint64_t tile) {
+    for (std::uint64_t lane = 0; lane < kLaneCount; ++lane) {
+      for (std::uint64_t i = 0; i < kLaneWeights; i += 2) {
+        UNWEIGHT_TRY_ASSIGN(const std::uint64_t pair, next_pair(tile, lane, i));
+        put(tile, lane, i, byte_at(kPaletteAt + (pair & 0xf)));
+        put(tile, lane, i + 1, byte_at(kPaletteAt + (pair >> 4)));
+      }
+    }
+    return {};
+  }
+
+  // ---- One pair, one weight ----
+
+  /// The codes of weights i and i + 1 of a lane: the first in the low nibble.
+  Result<std::uint64_t> next_pair(std::uint64_t tile, std::uint64_t lane, std::uint64_t i) {
     if (family_ == kPaletteFamily) {
-      const std::uint64_t step = i / 8, r = i / 2 % 4, j = i % 2;
+      const std::uint64_t step = i / 8, r = i / 2 % 4;
       UNWEIGHT_TRY_ASSIGN(const std::uint64_t word,
                           section_integer(kCodesSection, tile * 128 + lane * 4 + step, 4));
-      return word >> (4 * r + 16 * j) & 0xf;
+      return (word >> 4 * r & 0xf) | (word >> (16 + 4 * r) & 0xf) << 4;
     }
-    if (longest_ == 0) return byte_at(kPaddingCodeAt) & 0xf;  // one symbol, no bits
-    int bits = 0;
-    for (int length = 1; length <= longest_; ++length) {
-      bits = bits << 1 | static_cast<int>(lanes_[lane].bits & 1);
-      lanes_[lane].bits >>= 1;
-      --lanes_[lane].count;
-      for (std::uint64_t c = 0; c < 16; ++c) {
-        if (byte_at(kCodeLengthsAt + c) == static_cast<std::uint64_t>(length) && code_[c] == bits) {
-          return c;
-        }
+    if (pairs_in_order_.empty()) return byte_at(kSingleSymbolAt);  // one symbol, no bits
+    // A code's most significant bit comes first in the stream.
+    std::uint64_t bits = 0, first_code = 0, first_index = 0;
+    for (std::uint64_t length = 1; length <= kLongestCode; ++length) {
+      UNWEIGHT_TRY_ASSIGN(const std::uint64_t bit, next_bit(lanes_[lane]));
+      bits = bits << 1 | bit;
+      first_code <<= 1;  // the lowest code of this length
+      if (bits < first_code + num_codes_[length]) {
+        return pairs_in_order_[first_index + (bits - first_code)];
       }
+      first_code += num_codes_[length];
+      first_index += num_codes_[length];
     }
     return invalid("bits that are no code");
+  }
+
+  /// A byte's bit 0 comes first.
+  Result<std::uint64_t> next_bit(LaneString& lane) {
+    if (lane.next == lane.end) return invalid("a lane's codes are longer than its string");
+    UNWEIGHT_TRY_ASSIGN(const std::uint64_t byte,
+                        section_integer(kStreamSection, lane.next / 8, 1));
+    return byte >> lane.next++ % 8 & 1;
   }
 
   /// Joins exponent and sign_mantissa and puts weight i of a lane where it belongs in the matrix.
@@ -247,10 +275,10 @@ class ReferenceDecoder {
   ReferenceTensor tensor_;
   std::uint64_t family_ = 0;
   std::uint64_t tiles_per_strip_ = 0, num_tiles_ = 0;
-  std::array<int, 16> code_{};  ///< canonical, most significant bit first
-  int longest_ = 0;
-  std::array<LaneBits, kLaneCount> lanes_{};
-  std::uint64_t next_word_ = 0;
+  std::array<std::uint64_t, kLongestCode + 1> num_codes_{};  ///< of each length
+  std::vector<std::uint64_t> pairs_in_order_;                ///< of their codes
+  std::array<LaneString, kLaneCount> lanes_{};
+  std::uint64_t length_shift_ = 0;
 };
 
 }  // namespace

@@ -32,27 +32,28 @@ struct TileKernels {
                             const std::uint8_t* palette, std::uint16_t* destination,
                             std::size_t stride_elems);
 
-  /// Byte tile of exponents -> code tile through code_of[256] (kNotInPalette = outside). Returns
-  /// the lane mask of verbatim rows; their codes are 0.
-  std::uint32_t (*pack_codes)(const std::uint8_t* exponents, const std::uint8_t* code_of,
-                              std::uint8_t* codes);
+  /// Byte tile of exponents -> code tile through code_of[256]. Weights outside the palette
+  /// (kNotInPalette) get `outside_code`. verbatim_lanes[s] = lanes whose row s has such a weight.
+  void (*pack_codes)(const std::uint8_t* exponents, const std::uint8_t* code_of,
+                     std::uint8_t outside_code, std::uint8_t* codes,
+                     std::uint32_t* verbatim_lanes /*[4]*/);
 
-  /// Verbatim lane mask only (for analysis): what pack_codes would return.
-  std::uint32_t (*verbatim_lanes)(const std::uint8_t* exponents, const std::uint8_t* code_of);
+  /// counts[pair] += occurrences of each pair in num_tiles code tiles.
+  void (*count_pairs)(const std::uint8_t* codes, std::uint32_t num_tiles, std::uint64_t* counts);
 
-  /// Code tiles of one chunk -> its interleaved stream. lane_masks[t] = verbatim lanes of tile t.
-  /// `words` has room for num_tiles * kTileElems / 2 + 64 words. Returns the number of words.
-  std::size_t (*huffman_encode_chunk)(const std::uint8_t* codes, const std::uint32_t* lane_masks,
-                                      std::uint32_t num_tiles, const HuffmanCode& code,
-                                      std::uint16_t* words);
+  /// Code tiles of one chunk -> its stream. `stream` has room for kMaxChunkStreamBytes +
+  /// kStreamTailBytes bytes (what lies behind the stream may be overwritten). Every pair that
+  /// occurs has a code. Returns the entry with stream_offset 0; the length is
+  /// chunk_stream_bytes(entry).
+  ChunkStreamEntry (*huffman_encode_chunk)(const std::uint8_t* codes, std::uint32_t num_tiles,
+                                           const HuffmanCode& code, std::uint8_t* stream);
 
-  /// Inverse: decodes num_tiles code tiles. Never reads outside
-  /// [words, words + num_words + kStreamTailWords), whatever the content (the tail need not be
-  /// zero); a stream that asks for more words than it has reads zeros. Returns true iff exactly
-  /// num_words were consumed.
-  bool (*huffman_decode_chunk)(const std::uint16_t* words, std::size_t num_words,
-                               const std::uint32_t* lane_masks, std::uint32_t num_tiles,
-                               const DecodeTable& table, std::uint32_t max_code_length,
+  /// Inverse: decodes num_tiles code tiles of the chunk whose stream begins at `stream`. Never
+  /// reads outside [stream, stream + chunk_stream_bytes(entry) + kStreamTailBytes), whatever the
+  /// content (the tail need not be zero). True iff every lane's codes end at the end of its string,
+  /// with fewer than 2^length_shift filling bits left; otherwise `codes` holds garbage.
+  bool (*huffman_decode_chunk)(const std::uint8_t* stream, const ChunkStreamEntry& entry,
+                               std::uint32_t num_tiles, const DecodeTable& table,
                                std::uint8_t* codes);
 };
 

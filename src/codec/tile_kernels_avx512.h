@@ -22,16 +22,12 @@ void join_palette_tile(const std::uint8_t* sign_mantissa, const std::uint8_t* co
                        const std::uint8_t* palette, std::uint16_t* destination,
                        std::size_t stride_elems);
 
-std::uint32_t pack_codes(const std::uint8_t* exponents, const std::uint8_t* code_of,
-                         std::uint8_t* codes);
-std::uint32_t verbatim_lanes(const std::uint8_t* exponents, const std::uint8_t* code_of);
+void pack_codes(const std::uint8_t* exponents, const std::uint8_t* code_of,
+                std::uint8_t outside_code, std::uint8_t* codes, std::uint32_t* verbatim_lanes);
 
-std::size_t huffman_encode_chunk(const std::uint8_t* codes, const std::uint32_t* lane_masks,
-                                 std::uint32_t num_tiles, const HuffmanCode& code,
-                                 std::uint16_t* words);
-bool huffman_decode_chunk(const std::uint16_t* words, std::size_t num_words,
-                          const std::uint32_t* lane_masks, std::uint32_t num_tiles,
-                          const DecodeTable& table, std::uint32_t max_code_length,
-                          std::uint8_t* codes);
+ChunkStreamEntry huffman_encode_chunk(const std::uint8_t* codes, std::uint32_t num_tiles,
+                                      const HuffmanCode& code, std::uint8_t* stream);
+bool huffman_decode_chunk(const std::uint8_t* stream, const ChunkStreamEntry& entry,
+                          std::uint32_t num_tiles, const DecodeTable& table, std::uint8_t* codes);
 
 }  // namespace unweight::codec::avx512

@@ -101,40 +101,44 @@ void join_palette_tile(const std::uint8_t* sign_mantissa, const std::uint8_t* co
   join_tile(sign_mantissa, exponents, destination, stride_elems);
 }
 
-std::uint32_t pack_codes(const std::uint8_t* exponents, const std::uint8_t* code_of,
-                         std::uint8_t* codes) {
-  std::uint32_t verbatim = 0;
-  for (std::uint32_t lane = 0; lane < kLanes; ++lane) {
-    std::array<std::uint32_t, kSteps> words{};
-    std::uint32_t seen = 0;
-    for (std::uint32_t step = 0; step < kSteps; ++step) {
-      const std::uint8_t* in = exponents + step_bytes_offset(lane, step);
-      for (std::uint32_t r = 0; r < kRegisters; ++r) {
-        const std::uint32_t low = code_of[in[2 * r]], high = code_of[in[2 * r + 1]];
-        seen |= low | high;
-        words[step] |= (low & kCodeMask) << 4 * r | (high & kCodeMask) << (16 + 4 * r);
-      }
-    }
-    if (seen > kCodeMask) {
-      verbatim |= 1u << lane;
-      words = {};
-    }
-    std::memcpy(codes + step_word_offset(lane, 0), words.data(), sizeof words);
+/// The code word of one lane and step. `seen`: the union of the codes' bits.
+std::uint32_t pack_step(const std::uint8_t* exponents, const std::uint8_t* code_of,
+                        std::uint32_t& seen) {
+  std::uint32_t word = 0;
+  for (std::uint32_t r = 0; r < kRegisters; ++r) {
+    const std::uint32_t low = code_of[exponents[2 * r]], high = code_of[exponents[2 * r + 1]];
+    seen |= low | high;
+    word |= (low & kCodeMask) << 4 * r | (high & kCodeMask) << (16 + 4 * r);
   }
-  return verbatim;
+  return word;
 }
 
-std::uint32_t verbatim_lanes(const std::uint8_t* exponents, const std::uint8_t* code_of) {
-  std::uint32_t verbatim = 0;
-  for (std::uint32_t lane = 0; lane < kLanes; ++lane) {
-    std::uint32_t seen = 0;
-    for (std::uint32_t half = 0; half < kRowElems; half += 16) {
-      const std::uint8_t* in = exponents + layout::byte_section_offset({lane, half});
-      for (std::uint32_t i = 0; i < 16; ++i) seen |= code_of[in[i]];
-    }
-    if (seen > kCodeMask) verbatim |= 1u << lane;
+std::uint32_t pack_verbatim_step(const std::uint8_t* exponents, const std::uint8_t* code_of,
+                                 std::uint32_t outside_code) {
+  std::uint32_t word = 0;
+  for (std::uint32_t i = 0; i < kRowElems; ++i) {
+    const std::uint32_t code = code_of[exponents[i]];
+    word |= (code == kNotInPalette ? outside_code : code) << (4 * (i / 2) + 16 * (i % 2));
   }
-  return verbatim;
+  return word;
+}
+
+void pack_codes(const std::uint8_t* exponents, const std::uint8_t* code_of,
+                std::uint8_t outside_code, std::uint8_t* codes, std::uint32_t* verbatim_lanes) {
+  for (std::uint32_t step = 0; step < kSteps; ++step) {
+    std::uint32_t lanes = 0;
+    for (std::uint32_t lane = 0; lane < kLanes; ++lane) {
+      const std::uint8_t* in = exponents + step_bytes_offset(lane, step);
+      std::uint32_t seen = 0;
+      std::uint32_t word = pack_step(in, code_of, seen);
+      if (seen > kCodeMask) {  // rare
+        lanes |= 1u << lane;
+        word = pack_verbatim_step(in, code_of, outside_code);
+      }
+      store(codes + step_word_offset(lane, step), word);
+    }
+    verbatim_lanes[step] = lanes;
+  }
 }
 
 }  // namespace
@@ -142,7 +146,7 @@ std::uint32_t verbatim_lanes(const std::uint8_t* exponents, const std::uint8_t* 
 
 const TileKernels kPortableKernels = {
     portable::count_exponents,      portable::split_tile,           portable::join_tile,
-    portable::join_palette_tile,    portable::pack_codes,           portable::verbatim_lanes,
+    portable::join_palette_tile,    portable::pack_codes,           portable::count_pairs,
     portable::huffman_encode_chunk, portable::huffman_decode_chunk,
 };
 

@@ -16,7 +16,7 @@ namespace unweight::codec::portable {
 
 static_assert(std::endian::native == std::endian::little, "tiles are little-endian");
 
-inline constexpr std::uint32_t kSteps = 4;      // k16 steps of a tile
+using layout::kSteps;
 inline constexpr std::uint32_t kRegisters = 4;  // registers of a step; each holds a pair of weights
 inline constexpr std::uint32_t kCodeMask = 0xf;
 
@@ -39,24 +39,25 @@ constexpr std::uint32_t step_word_offset(std::uint32_t lane, std::uint32_t step)
   return layout::code_section_bit({lane, 8 * step}) / 8;
 }
 
-/// The lanes of a tile that are coded, in order.
-struct CodedLanes {
-  std::array<std::uint8_t, layout::kLanes> lanes{};
-  std::uint32_t count = 0;
+/// A code word as pairs: register r's pair in byte r; and back.
+///   31                           0      31                           0
+///   | h3 h2 h1 h0 | l3 l2 l1 l0 |  <->  | h3 l3 | h2 l2 | h1 l1 | h0 l0 |
+/// Works on both words of 64 bits as well.
+constexpr std::uint64_t swap_nibbles(std::uint64_t word, std::uint64_t mask, std::uint32_t shift) {
+  const std::uint64_t changed = (word ^ word >> shift) & mask;
+  return word ^ changed ^ changed << shift;
+}
+constexpr std::uint64_t pairs_of_words(std::uint64_t words) {
+  return swap_nibbles(swap_nibbles(words, 0x0000ff000000ff00, 8), 0x00f000f000f000f0, 4);
+}
+constexpr std::uint64_t words_of_pairs(std::uint64_t pairs) {
+  return swap_nibbles(swap_nibbles(pairs, 0x00f000f000f000f0, 4), 0x0000ff000000ff00, 8);
+}
 
-  explicit CodedLanes(std::uint32_t verbatim_mask) {
-    for (std::uint32_t coded = ~verbatim_mask; coded != 0; coded &= coded - 1) {
-      lanes[count++] = static_cast<std::uint8_t>(std::countr_zero(coded));
-    }
-  }
-};
-
-std::size_t huffman_encode_chunk(const std::uint8_t* codes, const std::uint32_t* lane_masks,
-                                 std::uint32_t num_tiles, const HuffmanCode& code,
-                                 std::uint16_t* words);
-bool huffman_decode_chunk(const std::uint16_t* words, std::size_t num_words,
-                          const std::uint32_t* lane_masks, std::uint32_t num_tiles,
-                          const DecodeTable& table, std::uint32_t max_code_length,
-                          std::uint8_t* codes);
+void count_pairs(const std::uint8_t* codes, std::uint32_t num_tiles, std::uint64_t* counts);
+ChunkStreamEntry huffman_encode_chunk(const std::uint8_t* codes, std::uint32_t num_tiles,
+                                      const HuffmanCode& code, std::uint8_t* stream);
+bool huffman_decode_chunk(const std::uint8_t* stream, const ChunkStreamEntry& entry,
+                          std::uint32_t num_tiles, const DecodeTable& table, std::uint8_t* codes);
 
 }  // namespace unweight::codec::portable

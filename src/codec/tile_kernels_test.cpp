@@ -117,6 +117,28 @@ TEST_P(TileKernelsOnIsa, SplitTileIsTheTileOrderAndJoinTileUndoesIt) {
   }
 }
 
+void expect_packed_tile(const codec::TileKernels& kernels, const std::uint8_t* tile,
+                        const std::array<std::uint8_t, 256>& code_of, std::uint8_t outside_code) {
+  const ExactBuffer<std::uint8_t> exponents(tile, kTileElems);
+  ExactBuffer<std::uint8_t> codes(kTileCodeSectionBytes, 0xa5);
+  ExactBuffer<std::uint32_t> verbatim_lanes(layout::kSteps, 0xa5a5a5a5);
+  kernels.pack_codes(exponents.data(), code_of.data(), outside_code, codes.data(),
+                     verbatim_lanes.data());
+  for (std::uint32_t lane = 0; lane < layout::kLanes; ++lane) {
+    for (std::uint32_t step = 0; step < layout::kSteps; ++step) {
+      bool verbatim = false;
+      for (std::uint32_t i = 8 * step; i < 8 * step + 8; ++i) {
+        const std::uint8_t code = code_of[exponents.data()[layout::byte_section_offset({lane, i})]];
+        const bool outside = code == codec::kNotInPalette;
+        verbatim = verbatim || outside;
+        const std::uint32_t bit = layout::code_section_bit({lane, i});
+        ASSERT_EQ(codes[bit / 8] >> bit % 8 & 0xf, outside ? outside_code : code);
+      }
+      ASSERT_EQ((verbatim_lanes[step] >> lane & 1) != 0, verbatim);
+    }
+  }
+}
+
 TEST_P(TileKernelsOnIsa, PackCodesIsTheCodeSectionOrder) {
   std::mt19937_64 rng(1);
   for (const unsigned outliers : {0u, 1u, 20u, 1024u}) {
@@ -124,26 +146,50 @@ TEST_P(TileKernelsOnIsa, PackCodesIsTheCodeSectionOrder) {
       const auto code_of = invert(test_palette(is_run));
       const auto tiles = exponent_tiles(rng, 40, outliers);
       for (std::size_t at = 0; at < tiles.size(); at += kTileElems) {
-        const ExactBuffer<std::uint8_t> exponents(tiles.data() + at, kTileElems);
-        ExactBuffer<std::uint8_t> codes(kTileCodeSectionBytes, 0xa5);
-        const std::uint32_t mask =
-            kernels().pack_codes(exponents.data(), code_of.data(), codes.data());
-        ASSERT_EQ(kernels().verbatim_lanes(exponents.data(), code_of.data()), mask);
-        for (std::uint32_t lane = 0; lane < 32; ++lane) {
-          bool verbatim = false;
-          for (std::uint32_t i = 0; i < 32; ++i) {
-            verbatim |=
-                code_of[exponents[layout::byte_section_offset({lane, i})]] == codec::kNotInPalette;
-          }
-          ASSERT_EQ((mask >> lane & 1) != 0, verbatim);
-          for (std::uint32_t i = 0; i < 32; ++i) {
-            const std::uint32_t bit = layout::code_section_bit({lane, i});
-            const int expected =
-                verbatim ? 0 : code_of[exponents[layout::byte_section_offset({lane, i})]];
-            ASSERT_EQ(codes[bit / 8] >> bit % 8 & 0xf, expected);
+        const auto outside_code = static_cast<std::uint8_t>(at / kTileElems % kPaletteSize);
+        ASSERT_NO_FATAL_FAILURE(
+            expect_packed_tile(kernels(), tiles.data() + at, code_of, outside_code));
+      }
+    }
+  }
+}
+
+/// One weight outside, at every place of a tile: its row's bit and no other.
+TEST_P(TileKernelsOnIsa, PackCodesMarksTheRowOfEveryWeight) {
+  const auto code_of = invert(test_palette(true));
+  for (std::size_t at = 0; at < kTileElems; ++at) {
+    std::vector<std::uint8_t> tile(kTileElems, 107);
+    tile[at] = static_cast<std::uint8_t>(at % 2 == 0 ? 99 : 255);
+    ASSERT_NO_FATAL_FAILURE(expect_packed_tile(kernels(), tile.data(), code_of, 5));
+  }
+}
+
+TEST_P(TileKernelsOnIsa, CountPairsIsAHistogramOfRegisters) {
+  std::mt19937_64 rng(3);
+  for (const std::uint32_t num_tiles : {0u, 1u, 2u, 3u, 32u, 301u}) {
+    for (const bool constant : {false, true}) {
+      ExactBuffer<std::uint8_t> codes(num_tiles * kTileCodeSectionBytes, 0x5e);
+      for (std::size_t i = 0; !constant && i < codes.size(); ++i) {
+        codes[i] = static_cast<std::uint8_t>(rng() & rng());
+      }
+      codec::PairCounts counts, expected;
+      counts.fill(std::uint64_t{1} << 40);  // added to, not replaced
+      expected.fill(std::uint64_t{1} << 40);
+      for (std::size_t tile = 0; tile < num_tiles; ++tile) {
+        for (std::uint32_t lane = 0; lane < layout::kLanes; ++lane) {
+          for (std::uint32_t i = 0; i < layout::kLaneElems; i += 2) {
+            std::size_t pair = 0;
+            for (const std::uint32_t j : {0u, 1u}) {
+              const std::uint32_t bit = layout::code_section_bit({lane, i + j});
+              const std::uint32_t byte = codes[tile * kTileCodeSectionBytes + bit / 8];
+              pair |= (byte >> bit % 8 & 0xf) << 4 * j;
+            }
+            ++expected[pair];
           }
         }
       }
+      kernels().count_pairs(codes.data(), num_tiles, counts.data());
+      ASSERT_EQ(counts, expected) << num_tiles;
     }
   }
 }

@@ -8,7 +8,7 @@
 //   strip   16 rows, all of K                           strip = row / 16
 //   tile    16 rows x 64 columns, 1024 weights          tile  = strip * tiles_per_strip + col / 64
 //   chunk   32 consecutive tiles, 32768 weights         chunk = tile / 32 (may cross strips)
-//   row     the 32 weights of a tile that one lane owns (the unit that is coded or verbatim)
+//   row     the 8 weights that one lane feeds to one k16 step (the unit that is coded or verbatim)
 //
 // Inside a tile: the A-operand fragments of mma.m16n8k16 (and of wgmma m64nNk16 with A in
 // registers; warp w of the warpgroup takes strip 4*i + w). Lane = 4*g + t, g = 0..7, t = 0..3, owns
@@ -45,16 +45,18 @@ namespace unweight::layout {
 
 inline constexpr std::uint32_t kTileRows = 16;
 inline constexpr std::uint32_t kTileCols = 64;
-inline constexpr std::uint32_t kTileElems = kTileRows * kTileCols;      // 1024
-inline constexpr std::uint32_t kLanes = 32;                             // rows of a tile
-inline constexpr std::uint32_t kRowElems = kTileElems / kLanes;         // 32 weights a lane
-inline constexpr std::uint32_t kChunkTiles = 32;                        // tiles of a chunk
+inline constexpr std::uint32_t kTileElems = kTileRows * kTileCols;  // 1024
+inline constexpr std::uint32_t kLanes = 32;
+inline constexpr std::uint32_t kLaneElems = kTileElems / kLanes;  // 32 weights of a tile a lane
+inline constexpr std::uint32_t kSteps = 4;                        // k16 steps of a tile
+inline constexpr std::uint32_t kRowElems = kLaneElems / kSteps;   // 8 weights: i = 8*s .. 8*s + 7
+inline constexpr std::uint32_t kChunkTiles = 32;                  // tiles of a chunk
 inline constexpr std::uint32_t kChunkElems = kChunkTiles * kTileElems;  // 32768
 inline constexpr std::uint32_t kTileByteSectionBytes = kTileElems;      // 1024
 inline constexpr std::uint32_t kTileCodeSectionBytes = kTileElems / 2;  // 512
 
-/// Most weights of one tensor, padding included: verbatim rows are counted in 32 bits.
-inline constexpr std::uint64_t kMaxPaddedElems = std::uint64_t{1} << 37;
+/// Most weights of one tensor, padding included (64 GiB of BF16): rows are counted in 32 bits.
+inline constexpr std::uint64_t kMaxPaddedElems = std::uint64_t{1} << 35;
 
 /// Position of a weight inside its tile.
 struct TilePosition {

@@ -15,7 +15,7 @@ constexpr std::uint64_t kMaxU64 = std::numeric_limits<std::uint64_t>::max();
 template <typename Fn>
 void for_each_weight(Fn fn) {
   for (std::uint32_t lane = 0; lane < kLanes; ++lane) {
-    for (std::uint32_t i = 0; i < kRowElems; ++i) fn(LanePosition{lane, i});
+    for (std::uint32_t i = 0; i < kLaneElems; ++i) fn(LanePosition{lane, i});
   }
 }
 
@@ -109,11 +109,11 @@ TEST(TileGrid, CountsPaddedTilesAndChunks) {
   EXPECT_EQ(grid.num_elems(), 17u * 65);
   EXPECT_EQ(grid.padded_elems(), 4096u);
 
-  const TileGrid exact{16, 64 * 64};
+  const TileGrid exact{16, 2 * kChunkTiles * 64};
   EXPECT_EQ(exact.num_chunks(), 2u);
   EXPECT_EQ(exact.chunk_tiles(1), kChunkTiles);
 
-  const TileGrid one_over{16, 64 * 64 + 1};
+  const TileGrid one_over{16, 2 * kChunkTiles * 64 + 1};
   EXPECT_EQ(one_over.num_chunks(), 3u);
   EXPECT_EQ(one_over.chunk_tiles(2), 1u);
 }

@@ -27,19 +27,14 @@ Result<void> ChunkSelfCheck::check(const codec::EncodePlan& plan, const codec::S
   view.grid = {kTileRows, num_tiles * kTileCols};
   view.palette = plan.palette;
   view.verbatim_index = encoded.verbatim_index;
-  view.verbatim_tiles = encoded.verbatim_tiles;
+  view.verbatim_positions = encoded.verbatim_positions;
   view.verbatim_rows = encoded.verbatim_rows;
   view.sign_mantissa = encoded.sign_mantissa;
-  const std::size_t stream_words = encoded.stream.size();
+  const std::size_t stream_bytes = encoded.stream.size();
   if (plan.family == Family::kHuffman) {
-    view.table = codec::build_decode_table(plan.code, plan.padding_code);
-    view.max_code_length = plan.code.max_length;
-    chunk_offsets_.assign(1, 0);
-    for (const std::uint32_t words : encoded.chunk_words) {
-      chunk_offsets_.push_back(chunk_offsets_.back() + words);
-    }
-    view.chunk_offsets = chunk_offsets_;
-    encoded.stream.resize(stream_words + codec::kStreamTailWords);
+    view.table = codec::build_decode_table(plan.code);
+    view.chunk_streams = encoded.chunk_streams;
+    encoded.stream.resize(stream_bytes + codec::kStreamTailBytes);
     view.stream = encoded.stream;
   } else {
     view.codes = encoded.codes;
@@ -48,7 +43,7 @@ Result<void> ChunkSelfCheck::check(const codec::EncodePlan& plan, const codec::S
   weights_.resize(num_tiles * layout::kTileElems);
   const codec::DestinationWindow destination{weights_.data(), 0, kTileRows, view.grid.cols};
   Result<void> decoded = codec::decode_chunks(view, 0, chunks.count, destination);
-  encoded.stream.resize(stream_words);
+  encoded.stream.resize(stream_bytes);
   if (!decoded) {
     return Error{ErrorCode::kInternal, "self-check: " + decoded.error().message};
   }

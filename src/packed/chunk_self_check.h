@@ -22,7 +22,6 @@ class ChunkSelfCheck {
   Result<void> compare(const layout::TileGrid& grid, const codec::SourceWindow& source,
                        codec::ChunkRange chunks, std::uint64_t num_tiles) const;
 
-  std::vector<std::uint64_t> chunk_offsets_;
   std::vector<std::uint16_t> weights_;  ///< the range as one strip: 16 x 64 * its tiles
 };
 

@@ -31,18 +31,15 @@ Result<std::vector<std::byte>> encode_checked(MatrixView weights, const EncodeOp
   const layout::TileGrid grid{weights.rows, weights.cols};
   ThreadPool pool(packed::useful_threads(options.num_threads, grid.num_chunks()));
   packed::TensorAnalyzer analyzer(grid, pool.num_threads());
-  UNWEIGHT_TRY(packed::run_analysis(weights, pool, analyzer));
-  const TensorAnalysis analysis = analyzer.finish();
+  UNWEIGHT_TRY_ASSIGN(const TensorAnalysis analysis, packed::run_analysis(weights, pool, analyzer));
   const Family family = options.family.value_or(analysis.smallest);
   if (family == Family::kRaw) {
     return Error{ErrorCode::kInvalidArgument,
                  "packing does not shrink this tensor: keep it as it is, or name a family"};
   }
-  UNWEIGHT_TRY_ASSIGN(const codec::EncodePlan plan,
-                      packed::make_plan(analyzer.exponent_counts(), family, grid));
   const std::uint64_t bytes =
       family == Family::kPalette ? analysis.palette_bytes : analysis.huffman_bytes;
-  return packed::encode_in_memory(weights, plan, analyzer.verbatim_totals(), bytes,
+  return packed::encode_in_memory(weights, analyzer.plan(family), analysis.num_verbatim_rows, bytes,
                                   options.self_check, pool);
 }
 
@@ -84,8 +81,7 @@ Result<TensorAnalysis> analyze(MatrixView weights, unsigned num_threads) {
     const layout::TileGrid grid{weights.rows, weights.cols};
     ThreadPool pool(packed::useful_threads(num_threads, grid.num_chunks()));
     packed::TensorAnalyzer analyzer(grid, pool.num_threads());
-    UNWEIGHT_TRY(packed::run_analysis(weights, pool, analyzer));
-    return analyzer.finish();
+    return packed::run_analysis(weights, pool, analyzer);
   });
 }
 
@@ -108,7 +104,7 @@ Result<PackedTensorInfo> packed_tensor_info(std::span<const std::byte> blob) {
     info.packed_bytes = header.packed_bytes;
     info.palette = header.palette;
     info.palette_is_run = header.palette_is_run != 0;
-    info.code_lengths = header.code_lengths;
+    info.max_code_length = header.max_code_length;
     info.num_verbatim_rows = header.num_verbatim_rows;
     info.original_xxh3 = header.original_xxh3;
     return info;

@@ -1,44 +1,47 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "packed/encode_plan.h"
 
+#include <algorithm>
+
 namespace unweight::packed {
 
-Result<codec::EncodePlan> make_plan(const analysis::ExponentCounts& counts, Family family,
-                                    const layout::TileGrid& grid) {
-  if (family != Family::kPalette && family != Family::kHuffman) {
-    return Error{ErrorCode::kInvalidArgument,
-                 "raw is not a packed family: there is nothing to pack"};
-  }
+Result<codec::EncodePlan> make_palette_plan(const analysis::ExponentCounts& counts,
+                                            const layout::TileGrid& grid) {
   if (!grid.representable()) {
     return Error{ErrorCode::kInvalidArgument,
-                 "matrix has more than 2^37 weights, padding included"};
+                 "matrix has more than 2^35 weights, padding included"};
   }
   const analysis::PaletteChoice choice = analysis::choose_palette(counts);
   codec::EncodePlan plan;
-  plan.family = family;
+  plan.family = Family::kPalette;
   plan.grid = grid;
   plan.palette = choice.exponents;
   plan.palette_is_run = choice.is_run;
   plan.padding_code = choice.padding_code;
-  if (family == Family::kHuffman) {
-    const codec::CodeLengths lengths =
-        codec::build_code_lengths(analysis::palette_counts(counts, choice.exponents));
-    if (!codec::build_canonical_code(lengths, plan.code)) {
-      return Error{ErrorCode::kInternal, "package-merge gave an incomplete code"};
-    }
+  return plan;
+}
+
+Result<codec::EncodePlan> make_huffman_plan(const codec::EncodePlan& palette_plan,
+                                            const codec::PairCounts& counts) {
+  codec::EncodePlan plan = palette_plan;
+  plan.family = Family::kHuffman;
+  const auto most = std::max_element(counts.begin(), counts.end());
+  const auto most_frequent = static_cast<std::uint8_t>(most - counts.begin());
+  if (!codec::build_canonical_code(codec::build_code_lengths(counts), most_frequent, plan.code)) {
+    return Error{ErrorCode::kInternal, "package-merge gave an incomplete code"};
   }
   return plan;
 }
 
 std::array<SectionEntry, kNumSections> section_layout(Family family, const layout::TileGrid& grid,
-                                                      const VerbatimTotals& verbatim) {
+                                                      std::uint64_t num_verbatim_rows) {
   const bool huffman = family == Family::kHuffman;
   const std::uint64_t chunks = grid.num_chunks(), tiles = grid.num_tiles();
   const std::array<std::uint64_t, kNumSections> bytes = {
-      huffman ? (chunks + 1) * sizeof(std::uint64_t) : 0,
+      huffman ? chunks * sizeof(codec::ChunkStreamEntry) : 0,
       chunks * sizeof(codec::VerbatimIndexEntry),
-      verbatim.num_tiles * sizeof(codec::VerbatimTile),
-      verbatim.num_rows * codec::kVerbatimRowBytes,
+      num_verbatim_rows * sizeof(codec::VerbatimPosition),
+      num_verbatim_rows * codec::kVerbatimRowBytes,
       tiles * layout::kTileByteSectionBytes,
       huffman ? 0 : tiles * layout::kTileCodeSectionBytes,
       0,

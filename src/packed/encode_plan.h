@@ -15,22 +15,19 @@
 
 namespace unweight::packed {
 
-/// Palette, padding code and (kHuffman) code for a tensor with these exponent counts.
-/// kInvalidArgument: kRaw, or a grid that is not representable.
-Result<codec::EncodePlan> make_plan(const analysis::ExponentCounts& counts, Family family,
-                                    const layout::TileGrid& grid);
+/// What the exponents decide: palette and padding code. Family kPalette, no Huffman code.
+/// kInvalidArgument: a grid that is not representable.
+Result<codec::EncodePlan> make_palette_plan(const analysis::ExponentCounts& counts,
+                                            const layout::TileGrid& grid);
 
-/// Verbatim rows of a whole tensor under a plan's palette. Exact.
-struct VerbatimTotals {
-  std::uint64_t num_tiles = 0;  ///< tiles with at least one verbatim row
-  std::uint64_t num_rows = 0;
-};
+/// The same plan for kHuffman, with the code that pair counts over the whole padded matrix decide.
+Result<codec::EncodePlan> make_huffman_plan(const codec::EncodePlan& palette_plan,
+                                            const codec::PairCounts& counts);
 
 /// Offset and bytes of every section, by SectionId; xxh3 is 0. The stream, whose length only
 /// encoding tells, comes last and has 0 bytes here.
-[[nodiscard]] std::array<SectionEntry, kNumSections> section_layout(Family family,
-                                                                    const layout::TileGrid& grid,
-                                                                    const VerbatimTotals& verbatim);
+[[nodiscard]] std::array<SectionEntry, kNumSections> section_layout(
+    Family family, const layout::TileGrid& grid, std::uint64_t num_verbatim_rows);
 
 /// Size of the blob once the stream section has `stream_bytes` (tail included; kPalette: 0).
 [[nodiscard]] std::uint64_t packed_size(const std::array<SectionEntry, kNumSections>& sections,

@@ -61,7 +61,7 @@ Result<void> check_scalars(const PackedHeader& h) {
   }
   if (!grid_of(h).representable()) {
     return invalid(
-        fmt::format("{} x {} is more than 2^37 weights, padding included", h.rows, h.cols));
+        fmt::format("{} x {} is more than 2^35 weights, padding included", h.rows, h.cols));
   }
   return {};
 }
@@ -85,12 +85,20 @@ Result<void> check_palette(const PackedHeader& h) {
   return {};
 }
 
-Result<void> check_code(const PackedHeader& h) {
-  const std::uint8_t longest = *std::max_element(h.code_lengths.begin(), h.code_lengths.end());
-  if (h.family == static_cast<std::uint8_t>(Family::kPalette)) {
-    if (longest != 0 || h.max_code_length != 0) return invalid("palette family with code lengths");
+// Huffman fields of a palette tensor are all zero.
+Result<void> check_no_code(const PackedHeader& h) {
+  const auto is_zero = [](std::uint8_t byte) { return byte == 0; };
+  if (h.max_code_length == 0 && h.single_symbol == 0 &&
+      std::all_of(h.code_lengths.begin(), h.code_lengths.end(), is_zero)) {
     return {};
   }
+  return invalid("palette family with code lengths");
+}
+
+Result<void> check_code(const PackedHeader& h) {
+  if (h.family == static_cast<std::uint8_t>(Family::kPalette)) return check_no_code(h);
+  const codec::CodeLengths lengths = code_lengths(h);
+  const std::uint8_t longest = *std::max_element(lengths.begin(), lengths.end());
   if (longest > codec::kMaxCodeLength) {
     return invalid(fmt::format("code length {} is above {}", longest, codec::kMaxCodeLength));
   }
@@ -99,49 +107,45 @@ Result<void> check_code(const PackedHeader& h) {
                                h.max_code_length, longest));
   }
   codec::HuffmanCode code;
-  if (!codec::build_canonical_code(h.code_lengths, code)) {
+  if (!codec::build_canonical_code(lengths, h.single_symbol, code)) {
     return invalid("code lengths are not a complete prefix code (Kraft sum is not 1)");
   }
-  if (longest != 0 && h.code_lengths[h.padding_code] == 0) {
-    return invalid(fmt::format("padding_code {} has no code", h.padding_code));
+  if (longest != 0 && h.single_symbol != 0) {
+    return invalid(fmt::format("single_symbol is {}, but there are codes", h.single_symbol));
   }
   return {};
 }
 
 Result<void> check_counts(const PackedHeader& h) {
-  const std::uint64_t tiles = grid_of(h).num_tiles();
-  if (h.num_verbatim_tiles > tiles) {
-    return invalid(fmt::format("{} verbatim tiles of {} tiles", h.num_verbatim_tiles, tiles));
-  }
-  if (h.num_verbatim_rows < h.num_verbatim_tiles ||
-      h.num_verbatim_rows > h.num_verbatim_tiles * layout::kLanes) {
-    return invalid(fmt::format("{} verbatim rows cannot lie in {} verbatim tiles",
-                               h.num_verbatim_rows, h.num_verbatim_tiles));
+  const std::uint64_t rows = grid_of(h).padded_elems() / layout::kRowElems;
+  if (h.num_verbatim_rows > rows) {
+    return invalid(fmt::format("{} verbatim rows of {} rows", h.num_verbatim_rows, rows));
   }
   return {};
 }
 
 Result<void> check_stream_bytes(const PackedHeader& h, std::uint64_t bytes) {
   if (h.family == static_cast<std::uint8_t>(Family::kPalette)) {
-    if (bytes != 0) return invalid("palette family with a stream");
+    if (bytes != 0 || h.max_chunk_stream_bytes != 0) return invalid("palette family with a stream");
     return {};
   }
-  const layout::TileGrid grid = grid_of(h);
-  const std::uint64_t most_words =
-      max_stream_words(grid.num_tiles(), grid.num_chunks()) + codec::kStreamTailWords;
-  if (bytes % 2 != 0 || bytes < 2 * codec::kStreamTailWords || bytes > 2 * most_words) {
-    return invalid(
-        fmt::format("section stream has {} bytes; {} x {} weights need an even number "
-                    "from {} to {}",
-                    bytes, h.rows, h.cols, 2 * codec::kStreamTailWords, 2 * most_words));
+  const std::uint64_t least = codec::kStreamTailBytes;
+  const std::uint64_t most = grid_of(h).num_chunks() * codec::kMaxChunkStreamBytes + least;
+  if (bytes < least || bytes > most) {
+    return invalid(fmt::format("section stream has {} bytes; {} x {} weights need {} to {}", bytes,
+                               h.rows, h.cols, least, most));
+  }
+  if (h.max_chunk_stream_bytes > codec::kMaxChunkStreamBytes ||
+      h.max_chunk_stream_bytes > bytes - least) {
+    return invalid(fmt::format("max_chunk_stream_bytes is {}, the stream has {} bytes",
+                               h.max_chunk_stream_bytes, bytes - least));
   }
   return {};
 }
 
 // Section table against the one layout that the header's own numbers allow.
 Result<void> check_sections(const PackedHeader& h, std::uint64_t blob_bytes) {
-  auto expected = section_layout(static_cast<Family>(h.family), grid_of(h),
-                                 {h.num_verbatim_tiles, h.num_verbatim_rows});
+  auto expected = section_layout(static_cast<Family>(h.family), grid_of(h), h.num_verbatim_rows);
   const std::size_t stream = static_cast<std::size_t>(SectionId::kStream);
   UNWEIGHT_TRY(check_stream_bytes(h, h.sections[stream].bytes));
   expected[stream].bytes = h.sections[stream].bytes;
@@ -168,9 +172,17 @@ Result<void> check_sections(const PackedHeader& h, std::uint64_t blob_bytes) {
 
 const char* section_name(SectionId id) noexcept {
   static constexpr std::array<const char*, kNumSections> kNames = {
-      "chunk_offsets", "verbatim_index", "verbatim_tiles", "verbatim_rows",
-      "sign_mantissa", "codes",          "stream"};
+      "chunk_streams", "verbatim_index", "verbatim_positions", "verbatim_rows", "sign_mantissa",
+      "codes",         "stream"};
   return kNames[static_cast<std::size_t>(id)];
+}
+
+codec::CodeLengths code_lengths(const PackedHeader& header) noexcept {
+  codec::CodeLengths lengths;
+  for (std::size_t pair = 0; pair < lengths.size(); ++pair) {
+    lengths[pair] = header.code_lengths[pair / 2] >> pair % 2 * 4 & 0xf;
+  }
+  return lengths;
 }
 
 std::uint64_t header_checksum(const PackedHeader& header) noexcept {

@@ -6,13 +6,17 @@
 #include <cstddef>
 #include <span>
 
+#include "codec/families_format.h"
 #include "packed/packed_format.h"
 #include "unweight/result.h"
 
 namespace unweight::packed {
 
-/// "chunk_offsets", "verbatim_index", ...: the words of the specification.
+/// "chunk_streams", "verbatim_index", ...: the words of the specification.
 [[nodiscard]] const char* section_name(SectionId id) noexcept;
+
+/// The 256 code lengths of a header (nibbles), whatever they are.
+[[nodiscard]] codec::CodeLengths code_lengths(const PackedHeader& header) noexcept;
 
 /// XXH3-64 of the header as stored in its last field.
 [[nodiscard]] std::uint64_t header_checksum(const PackedHeader& header) noexcept;

@@ -19,11 +19,11 @@ namespace unweight::packed {
 [[nodiscard]] unsigned useful_threads(unsigned requested, std::uint64_t num_chunks);
 
 /// Both passes of `analyzer` over a checked matrix.
-Result<void> run_analysis(MatrixView weights, ThreadPool& pool, TensorAnalyzer& analyzer);
+Result<TensorAnalysis> run_analysis(MatrixView weights, ThreadPool& pool, TensorAnalyzer& analyzer);
 
-/// The blob. `plan` and `verbatim` must come from this matrix.
+/// The blob. `plan` and `num_verbatim_rows` must come from this matrix.
 Result<std::vector<std::byte>> encode_in_memory(MatrixView weights, const codec::EncodePlan& plan,
-                                                const VerbatimTotals& verbatim,
+                                                std::uint64_t num_verbatim_rows,
                                                 std::uint64_t expected_bytes, bool self_check,
                                                 ThreadPool& pool);
 

@@ -59,16 +59,17 @@ Result<void> count_all_exponents(MatrixView weights, ThreadPool& pool, TensorAna
 // time of its own; memory beyond the blob is two waves.
 class WaveEncoder {
  public:
-  WaveEncoder(MatrixView weights, const codec::EncodePlan& plan, const VerbatimTotals& verbatim,
+  WaveEncoder(MatrixView weights, const codec::EncodePlan& plan, std::uint64_t num_verbatim_rows,
               std::uint64_t expected_bytes, bool self_check, ThreadPool& pool)
       : weights_(weights),
         plan_(plan),
         self_check_(self_check),
         pool_(pool),
         checks_(pool.num_threads()),
-        writer_(plan, verbatim, [this](std::uint64_t offset, std::span<const std::byte> bytes) {
-          return store(offset, bytes);
-        }) {
+        writer_(plan, num_verbatim_rows,
+                [this](std::uint64_t offset, std::span<const std::byte> bytes) {
+                  return store(offset, bytes);
+                }) {
     blob_.reserve(expected_bytes + expected_bytes / 128);
   }
 
@@ -157,23 +158,24 @@ unsigned useful_threads(unsigned requested, std::uint64_t num_chunks) {
   return requested;
 }
 
-Result<void> run_analysis(MatrixView weights, ThreadPool& pool, TensorAnalyzer& analyzer) {
+Result<TensorAnalysis> run_analysis(MatrixView weights, ThreadPool& pool,
+                                    TensorAnalyzer& analyzer) {
   const layout::TileGrid grid{weights.rows, weights.cols};
   if (grid.num_elems() != 0) UNWEIGHT_TRY(count_all_exponents(weights, pool, analyzer));
   UNWEIGHT_TRY(analyzer.finish_exponents());
-  if (!analyzer.needs_verbatim_pass()) return {};
   const std::uint64_t chunks = grid.num_chunks();
-  return pool.parallel_for(num_ranges(chunks), [&](std::size_t i, unsigned worker) {
-    analyzer.count_verbatim(whole(weights), range_at(i, chunks), worker);
+  UNWEIGHT_TRY(pool.parallel_for(num_ranges(chunks), [&](std::size_t i, unsigned worker) {
+    analyzer.count_codes(whole(weights), range_at(i, chunks), worker);
     return Result<void>();
-  });
+  }));
+  return analyzer.finish();
 }
 
 Result<std::vector<std::byte>> encode_in_memory(MatrixView weights, const codec::EncodePlan& plan,
-                                                const VerbatimTotals& verbatim,
+                                                std::uint64_t num_verbatim_rows,
                                                 std::uint64_t expected_bytes, bool self_check,
                                                 ThreadPool& pool) {
-  return WaveEncoder(weights, plan, verbatim, expected_bytes, self_check, pool).run();
+  return WaveEncoder(weights, plan, num_verbatim_rows, expected_bytes, self_check, pool).run();
 }
 
 }  // namespace unweight::packed

@@ -4,10 +4,10 @@
 // the blob's first byte and a multiple of 256, so that a mapped section can be copied to the GPU as
 // it is. docs/format/packed-tensor.md is the specification.
 //
-//   | header 512 | chunk_offsets | verbatim_index | verbatim_tiles | verbatim_rows |
-//   | sign_mantissa | codes (palette) | stream (Huffman) |        <- in this order, each at the
-//   next
-//                                                                   multiple of 256; gaps are zero
+//   | header 512 | chunk_streams | verbatim_index | verbatim_positions | verbatim_rows |
+//   | sign_mantissa | codes (palette) | stream (Huffman) |
+//
+// in this order, each at the next multiple of 256; gaps are zero.
 #pragma once
 
 #include <array>
@@ -25,14 +25,13 @@ inline constexpr std::size_t kAlignment = 256;
 inline constexpr std::uint8_t kDtypeBf16 = 1;
 
 enum class SectionId : std::uint8_t {
-  kChunkOffsets = 0,   ///< Huffman: (num_chunks + 1) x u64, first 16-bit word of each chunk; the
-                       ///< last is the number of words without the tail
-  kVerbatimIndex = 1,  ///< num_chunks x VerbatimIndexEntry (8 bytes)
-  kVerbatimTiles = 2,  ///< num_verbatim_tiles x VerbatimTile (8 bytes)
-  kVerbatimRows = 3,   ///< num_verbatim_rows x 32 exponent bytes
-  kSignMantissa = 4,   ///< num_tiles x 1024 bytes, byte section of the tile order
-  kCodes = 5,          ///< palette: num_tiles x 512 bytes, code section of the tile order
-  kStream = 6,         ///< Huffman: u16 words, then kStreamTailWords zero words
+  kChunkStreams = 0,       ///< Huffman: num_chunks x ChunkStreamEntry (40 bytes)
+  kVerbatimIndex = 1,      ///< num_chunks x VerbatimIndexEntry (8 bytes)
+  kVerbatimPositions = 2,  ///< num_verbatim_rows x VerbatimPosition (u16)
+  kVerbatimRows = 3,       ///< num_verbatim_rows x 8 exponent bytes
+  kSignMantissa = 4,       ///< num_tiles x 1024 bytes, byte section of the tile order
+  kCodes = 5,              ///< palette: num_tiles x 512 bytes, code section of the tile order
+  kStream = 6,             ///< Huffman: the chunks' streams, then kStreamTailBytes zero bytes
 };
 inline constexpr std::size_t kNumSections = 7;
 
@@ -48,32 +47,28 @@ struct PackedHeader {                    // offset
   std::uint8_t family;                   //  10  Family: 1 palette, 2 Huffman
   std::uint8_t dtype;                    //  11  kDtypeBf16
   std::uint8_t palette_is_run;           //  12  1 iff palette[i] == palette[0] + i; validated
-  std::uint8_t padding_code;             //  13  palette code of the weights that pad the matrix
-  std::uint8_t max_code_length;          //  14  Huffman: max of code_lengths; palette: 0
-  std::uint8_t num_sections;             //  15  kNumSections
+  std::uint8_t padding_code;             //  13  palette code of padding and of weights outside
+  std::uint8_t max_code_length;          //  14  Huffman: longest code, 0..13; palette: 0
+  std::uint8_t single_symbol;            //  15  Huffman, max_code_length 0: the only pair; else 0
   std::uint64_t rows;                    //  16  N
   std::uint64_t cols;                    //  24  K
   std::array<std::uint8_t, 16> palette;  //  32  strictly ascending exponents
-  std::array<std::uint8_t, 16> code_lengths;  //  48  Huffman, 0..8; palette: all 0
-  std::uint64_t num_verbatim_rows;            //  64
-  std::uint64_t num_verbatim_tiles;           //  72
-  std::uint64_t packed_bytes;                 //  80  whole blob, multiple of 256
-  std::uint64_t original_xxh3;                //  88  of rows*cols*2 bytes, row-major, unpadded
-  std::uint64_t reserved0;                    //  96  0
-  std::array<SectionEntry, kNumSections> sections;  // 104
-  std::array<std::uint8_t, 232> reserved1;          // 272  0
-  std::uint64_t header_xxh3;                        // 504  of bytes 0..503
+  std::uint64_t num_verbatim_rows;       //  48
+  std::uint64_t packed_bytes;            //  56  whole blob, multiple of 256
+  std::uint64_t original_xxh3;           //  64  of rows*cols*2 bytes, row-major, unpadded
+  std::uint32_t max_chunk_stream_bytes;  //  72  Huffman: longest stream of a chunk; palette: 0
+  std::uint32_t num_sections;            //  76  kNumSections
+  std::array<SectionEntry, kNumSections> sections;  // 80
+  std::uint64_t reserved0;                          // 248  0
+  std::array<std::uint8_t, 128> code_lengths;  // 256  Huffman: length of pair p in nibble p (low
+                                               //      nibble first), 0..13; palette: 0
+  std::array<std::uint8_t, 120> reserved1;     // 384  0
+  std::uint64_t header_xxh3;                   // 504  of bytes 0..503
 };
 static_assert(sizeof(PackedHeader) == 512);
 
 constexpr std::uint64_t align_up(std::uint64_t bytes) {
   return (bytes + kAlignment - 1) / kAlignment * kAlignment;
-}
-
-/// Most 16-bit words that `chunks` chunks of together `tiles` tiles can take, tail excluded: 8 bits
-/// a weight, and less than one word of padding a lane.
-constexpr std::uint64_t max_stream_words(std::uint64_t tiles, std::uint64_t chunks) {
-  return tiles * 512 + chunks * 64;
 }
 
 }  // namespace unweight::packed

@@ -32,83 +32,117 @@ std::span<const T> section(const PackedHeader& header, SectionId id,
   return {static_cast<const T*>(first), static_cast<std::size_t>(e.bytes / sizeof(T))};
 }
 
+// Without the tail. Huffman only.
+std::uint64_t stream_bytes(const PackedHeader& header) {
+  return entry(header, SectionId::kStream).bytes - codec::kStreamTailBytes;
+}
+
 Result<void> check_count(SectionId id, std::size_t count, std::uint64_t expected) {
   if (count == expected) return {};
   return invalid(id, fmt::format("{} entries, must be {}", count, expected));
 }
 
-Result<void> check_chunk_offsets(const layout::TileGrid& grid, std::uint64_t stream_words,
-                                 std::span<const std::uint64_t> offsets) {
-  constexpr SectionId kId = SectionId::kChunkOffsets;
-  const std::uint64_t chunks = grid.num_chunks();
-  UNWEIGHT_TRY(check_count(kId, offsets.size(), chunks + 1));
-  if (offsets[0] != 0) return invalid(kId, fmt::format("chunk 0 starts at word {}", offsets[0]));
-  for (std::uint64_t c = 0; c < chunks; ++c) {
-    const std::uint64_t most = max_stream_words(grid.chunk_tiles(c), 1);
-    if (offsets[c + 1] < offsets[c] || offsets[c + 1] - offsets[c] > most) {
-      return invalid(kId, fmt::format("chunk {} is words {} to {}; it can have at most {}", c,
-                                      offsets[c], offsets[c + 1], most));
-    }
+// What a string may have behind its codes in any chunk; bounds the length shift.
+constexpr std::uint32_t kMaxFillingBits = codec::kMaxLaneBits - codec::kMaxLaneCodeBits;
+
+Result<void> check_lanes(const PackedHeader& header, std::uint64_t chunk, std::uint32_t num_tiles,
+                         const codec::ChunkStreamEntry& entry) {
+  constexpr SectionId kId = SectionId::kChunkStreams;
+  const std::uint32_t filling = (1u << entry.length_shift()) - 1;
+  if (filling > kMaxFillingBits) {
+    return invalid(kId, fmt::format("chunk {}: length shift {} fills up {} bits; at most {} are "
+                                    "allowed",
+                                    chunk, entry.length_shift(), filling, kMaxFillingBits));
   }
-  if (offsets[chunks] != stream_words) {
-    return invalid(kId, fmt::format("last offset is {}, the stream has {} words", offsets[chunks],
-                                    stream_words));
+  const std::uint32_t most = num_tiles * codec::kLanePairs * header.max_code_length + filling;
+  for (std::uint32_t lane = 0; lane < layout::kLanes; ++lane) {
+    if (entry.lane_bits(lane) > most) {
+      return invalid(kId, fmt::format("chunk {}: lane {} has {} bits; it can have at most {}",
+                                      chunk, lane, entry.lane_bits(lane), most));
+    }
   }
   return {};
 }
 
-Result<void> check_verbatim_index(const layout::TileGrid& grid, std::uint64_t num_verbatim_tiles,
-                                  std::span<const codec::VerbatimIndexEntry> index) {
+// Chunk streams follow one another without gaps, so every entry is determined by those before it.
+Result<void> check_chunk_streams(const PackedHeader& header, const layout::TileGrid& grid,
+                                 std::span<const codec::ChunkStreamEntry> entries) {
+  constexpr SectionId kId = SectionId::kChunkStreams;
+  UNWEIGHT_TRY(check_count(kId, entries.size(), grid.num_chunks()));
+  std::uint64_t total = 0;
+  std::uint32_t longest = 0;
+  for (std::uint64_t c = 0; c < entries.size(); ++c) {
+    if (entries[c].stream_offset() != total) {
+      return invalid(kId, fmt::format("chunk {} begins at byte {}, must begin at {}", c,
+                                      entries[c].stream_offset(), total));
+    }
+    UNWEIGHT_TRY(check_lanes(header, c, grid.chunk_tiles(c), entries[c]));
+    const std::uint32_t bytes = codec::chunk_stream_bytes(entries[c]);
+    longest = std::max(longest, bytes);
+    total += bytes;
+  }
+  if (total != stream_bytes(header)) {
+    return invalid(
+        kId, fmt::format("chunks have {} bytes, the stream has {}", total, stream_bytes(header)));
+  }
+  if (longest != header.max_chunk_stream_bytes) {
+    return invalid(kId, fmt::format("longest chunk has {} bytes, the header says {}", longest,
+                                    header.max_chunk_stream_bytes));
+  }
+  return {};
+}
+
+Result<void> check_verbatim_chunk(const layout::TileGrid& grid, std::uint64_t chunk,
+                                  std::uint32_t tile_mask,
+                                  std::span<const codec::VerbatimPosition> positions) {
+  constexpr SectionId kId = SectionId::kVerbatimPositions;
+  std::uint32_t tiles = 0, next = 0;
+  for (const codec::VerbatimPosition position : positions) {
+    if (position < next) {
+      return invalid(kId,
+                     fmt::format("chunk {}: position {:04x} is out of order", chunk, position));
+    }
+    next = position + 1u;
+    if (codec::verbatim_tile(position) >= grid.chunk_tiles(chunk)) {
+      return invalid(kId, fmt::format("chunk {}: position {:04x} is past its {} tiles", chunk,
+                                      position, grid.chunk_tiles(chunk)));
+    }
+    tiles |= 1u << codec::verbatim_tile(position);
+  }
+  if (tiles == tile_mask) return {};
+  return invalid(SectionId::kVerbatimIndex,
+                 fmt::format("chunk {}: tile mask is {:08x}, its rows lie in tiles {:08x}", chunk,
+                             tile_mask, tiles));
+}
+
+Result<void> check_verbatim(const layout::TileGrid& grid, std::uint64_t num_verbatim_rows,
+                            std::span<const codec::VerbatimIndexEntry> index,
+                            std::span<const codec::VerbatimPosition> positions) {
   constexpr SectionId kId = SectionId::kVerbatimIndex;
   UNWEIGHT_TRY(check_count(kId, index.size(), grid.num_chunks()));
-  std::uint64_t total = 0;
+  UNWEIGHT_TRY(check_count(SectionId::kVerbatimPositions, positions.size(), num_verbatim_rows));
+  if (!index.empty() && index[0].first_verbatim_row != 0) {
+    return invalid(kId, fmt::format("first verbatim row of chunk 0 is {}, must be 0",
+                                    index[0].first_verbatim_row));
+  }
   for (std::uint64_t c = 0; c < index.size(); ++c) {
-    const std::uint64_t existing = (std::uint64_t{1} << grid.chunk_tiles(c)) - 1;
-    if ((index[c].tile_mask & ~existing) != 0) {
-      return invalid(kId, fmt::format("chunk {}: tile mask {:08x} names tiles past its {}", c,
-                                      index[c].tile_mask, grid.chunk_tiles(c)));
+    const std::uint64_t first = index[c].first_verbatim_row;
+    const std::uint64_t end =
+        c + 1 < index.size() ? index[c + 1].first_verbatim_row : num_verbatim_rows;
+    if (end < first || end > num_verbatim_rows) {
+      return invalid(kId, fmt::format("chunk {} has verbatim rows {} to {} of {}", c, first, end,
+                                      num_verbatim_rows));
     }
-    if (index[c].first_verbatim_tile != total) {
-      return invalid(kId, fmt::format("chunk {}: first verbatim tile is {}, must be {}", c,
-                                      index[c].first_verbatim_tile, total));
-    }
-    total += static_cast<std::uint64_t>(std::popcount(index[c].tile_mask));
-  }
-  if (total != num_verbatim_tiles) {
-    return invalid(
-        kId, fmt::format("names {} verbatim tiles, the header {}", total, num_verbatim_tiles));
+    UNWEIGHT_TRY(
+        check_verbatim_chunk(grid, c, index[c].tile_mask, positions.subspan(first, end - first)));
   }
   return {};
 }
 
-Result<void> check_verbatim_tiles(std::uint64_t num_verbatim_tiles, std::uint64_t num_verbatim_rows,
-                                  std::span<const codec::VerbatimTile> tiles) {
-  constexpr SectionId kId = SectionId::kVerbatimTiles;
-  UNWEIGHT_TRY(check_count(kId, tiles.size(), num_verbatim_tiles));
-  std::uint64_t total = 0;
-  for (std::uint64_t t = 0; t < tiles.size(); ++t) {
-    if (tiles[t].lane_mask == 0) return invalid(kId, fmt::format("entry {}: lane mask is 0", t));
-    if (tiles[t].first_verbatim_row != total) {
-      return invalid(kId, fmt::format("entry {}: first verbatim row is {}, must be {}", t,
-                                      tiles[t].first_verbatim_row, total));
-    }
-    total += static_cast<std::uint64_t>(std::popcount(tiles[t].lane_mask));
-  }
-  if (total != num_verbatim_rows) {
-    return invalid(kId,
-                   fmt::format("names {} verbatim rows, the header {}", total, num_verbatim_rows));
-  }
-  return {};
-}
-
-std::uint64_t stream_words(const PackedHeader& header) {
-  return entry(header, SectionId::kStream).bytes / 2 - codec::kStreamTailWords;
-}
-
-Result<void> check_stream_tail(const PackedHeader& header, std::span<const std::uint16_t> stream) {
+Result<void> check_stream_tail(const PackedHeader& header, std::span<const std::uint8_t> stream) {
   if (header.family != static_cast<std::uint8_t>(Family::kHuffman)) return {};
-  for (const std::uint16_t word : stream.last(codec::kStreamTailWords)) {
-    if (word != 0) return invalid(SectionId::kStream, "tail words are not zero");
+  for (const std::uint8_t byte : stream.last(codec::kStreamTailBytes)) {
+    if (byte != 0) return invalid(SectionId::kStream, "tail is not zero");
   }
   return {};
 }
@@ -148,27 +182,26 @@ Result<codec::EncodedView> view_without_sections(const PackedHeader& header) {
   view.palette = header.palette;
   if (view.family == Family::kHuffman) {
     codec::HuffmanCode code;
-    if (!codec::build_canonical_code(header.code_lengths, code)) {
+    if (!codec::build_canonical_code(code_lengths(header), header.single_symbol, code)) {
       return Error{ErrorCode::kInvalidFormat,
                    "packed tensor header: code lengths are not a complete prefix code"};
     }
-    view.table = codec::build_decode_table(code, header.padding_code);
-    view.max_code_length = header.max_code_length;
+    view.table = codec::build_decode_table(code);
   }
   return view;
 }
 
-Result<void> check_indices(const PackedHeader& header, std::span<const std::uint64_t> chunk_offsets,
+Result<void> check_indices(const PackedHeader& header,
+                           std::span<const codec::ChunkStreamEntry> chunk_streams,
                            std::span<const codec::VerbatimIndexEntry> verbatim_index,
-                           std::span<const codec::VerbatimTile> verbatim_tiles) {
+                           std::span<const codec::VerbatimPosition> verbatim_positions) {
   const layout::TileGrid grid{header.rows, header.cols};
   if (header.family == static_cast<std::uint8_t>(Family::kHuffman)) {
-    UNWEIGHT_TRY(check_chunk_offsets(grid, stream_words(header), chunk_offsets));
+    UNWEIGHT_TRY(check_chunk_streams(header, grid, chunk_streams));
   } else {
-    UNWEIGHT_TRY(check_count(SectionId::kChunkOffsets, chunk_offsets.size(), 0));
+    UNWEIGHT_TRY(check_count(SectionId::kChunkStreams, chunk_streams.size(), 0));
   }
-  UNWEIGHT_TRY(check_verbatim_index(grid, header.num_verbatim_tiles, verbatim_index));
-  return check_verbatim_tiles(header.num_verbatim_tiles, header.num_verbatim_rows, verbatim_tiles);
+  return check_verbatim(grid, header.num_verbatim_rows, verbatim_index, verbatim_positions);
 }
 
 Result<codec::EncodedView> open_packed(std::span<const std::byte> blob, bool verify_checksums) {
@@ -183,14 +216,16 @@ Result<codec::EncodedView> open_packed(std::span<const std::byte> blob, bool ver
     }
   }
   UNWEIGHT_TRY_ASSIGN(codec::EncodedView view, view_without_sections(header));
-  view.chunk_offsets = section<std::uint64_t>(header, SectionId::kChunkOffsets, blob);
+  view.chunk_streams = section<codec::ChunkStreamEntry>(header, SectionId::kChunkStreams, blob);
   view.verbatim_index = section<codec::VerbatimIndexEntry>(header, SectionId::kVerbatimIndex, blob);
-  view.verbatim_tiles = section<codec::VerbatimTile>(header, SectionId::kVerbatimTiles, blob);
+  view.verbatim_positions =
+      section<codec::VerbatimPosition>(header, SectionId::kVerbatimPositions, blob);
   view.verbatim_rows = section<std::uint8_t>(header, SectionId::kVerbatimRows, blob);
   view.sign_mantissa = section<std::uint8_t>(header, SectionId::kSignMantissa, blob);
   view.codes = section<std::uint8_t>(header, SectionId::kCodes, blob);
-  view.stream = section<std::uint16_t>(header, SectionId::kStream, blob);
-  UNWEIGHT_TRY(check_indices(header, view.chunk_offsets, view.verbatim_index, view.verbatim_tiles));
+  view.stream = section<std::uint8_t>(header, SectionId::kStream, blob);
+  UNWEIGHT_TRY(
+      check_indices(header, view.chunk_streams, view.verbatim_index, view.verbatim_positions));
   UNWEIGHT_TRY(check_stream_tail(header, view.stream));
   return view;
 }

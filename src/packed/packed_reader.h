@@ -25,11 +25,12 @@ Result<PackedHeader> parse_header(std::span<const std::byte> first_bytes, std::u
 Result<codec::EncodedView> view_without_sections(const PackedHeader& header);
 
 /// The index sections against each other and against the header, for the *whole* tensor: chunk
-/// offsets start at 0, ascend, at most 512 words a tile + 64 a chunk, end at the stream's length;
-/// verbatim entries: tile masks only name tiles that exist, counts add up, lane masks are not 0.
-Result<void> check_indices(const PackedHeader& header, std::span<const std::uint64_t> chunk_offsets,
+/// streams follow one another and end at the stream's length, lanes no longer than their codes can
+/// be; verbatim positions ascend, lie in tiles that exist, and are the ones that the index names.
+Result<void> check_indices(const PackedHeader& header,
+                           std::span<const codec::ChunkStreamEntry> chunk_streams,
                            std::span<const codec::VerbatimIndexEntry> verbatim_index,
-                           std::span<const codec::VerbatimTile> verbatim_tiles);
+                           std::span<const codec::VerbatimPosition> verbatim_positions);
 
 /// A whole blob in memory: header, indices and (if asked) every section's checksum. `blob` must be
 /// 8-byte aligned and outlive the view.

@@ -18,12 +18,10 @@ constexpr DecodeOptions kChecking{.num_threads = 1, .verify_checksums = true};
 TEST(PackedReader, RefusesEachBrokenRuleByName) {
   for (const RefusedCase& c : refused_cases()) {
     SCOPED_TRACE(c.name);
-    std::vector<std::uint16_t> out(16 * 64);
-    const auto result = decode(c.blob, {out.data(), 16, 64, 64}, kChecking);
+    const auto result = decode_refused(c.blob, kChecking);
     const auto view = open_packed(c.blob, true);
-    // The stream's own length is all that opening cannot know without decoding; and a blob of other
-    // dimensions does not get as far as being decoded into this output.
-    if (c.name != "stream_words") {
+    // Where the codes end is all that opening cannot know without decoding.
+    if (c.name != "codes_too_short" && c.name != "codes_too_long") {
       ASSERT_FALSE(view.ok());
       EXPECT_EQ(view.error().code, c.code) << error_code_name(view.error().code);
       EXPECT_NE(view.error().message.find(c.message_part), std::string::npos)
@@ -129,15 +127,46 @@ TEST(PackedReader, IndicesOfTheWrongLengthAreRefused) {
   const auto view = open_packed(blob, true);
   ASSERT_TRUE(view.ok()) << view.error().message;
   const PackedHeader h = read_header(blob);
-  const auto& offsets = view->chunk_offsets;
+  const auto& streams = view->chunk_streams;
   const auto& index = view->verbatim_index;
-  const auto& tiles = view->verbatim_tiles;
-  ASSERT_GT(tiles.size(), 1u);
-  EXPECT_TRUE(check_indices(h, offsets, index, tiles).ok());
-  EXPECT_FALSE(check_indices(h, offsets.first(offsets.size() - 1), index, tiles).ok());
-  EXPECT_FALSE(check_indices(h, offsets.first(0), index, tiles).ok());
-  EXPECT_FALSE(check_indices(h, offsets, index.first(index.size() - 1), tiles).ok());
-  EXPECT_FALSE(check_indices(h, offsets, index, tiles.first(tiles.size() - 1)).ok());
+  const auto& positions = view->verbatim_positions;
+  ASSERT_GT(positions.size(), 1u);
+  EXPECT_TRUE(check_indices(h, streams, index, positions).ok());
+  EXPECT_FALSE(check_indices(h, streams.first(streams.size() - 1), index, positions).ok());
+  EXPECT_FALSE(check_indices(h, streams.first(0), index, positions).ok());
+  EXPECT_FALSE(check_indices(h, streams, index.first(index.size() - 1), positions).ok());
+  EXPECT_FALSE(check_indices(h, streams, index, positions.first(positions.size() - 1)).ok());
+}
+
+// The rules that take more than one chunk to break.
+TEST(PackedReader, ChunksThatDoNotFollowOneAnotherAreRefused) {
+  const auto blob =
+      encode(uniform_matrix(160, 640, 2).view(), {.family = Family::kHuffman}).value();
+  const auto view = open_packed(blob, true);
+  ASSERT_TRUE(view.ok()) << view.error().message;
+  ASSERT_EQ(view->verbatim_index.size(), 4u);
+  const PackedHeader h = read_header(blob);
+  const auto expect_refused = [&](const std::string& message, auto&& edit) {
+    std::vector<codec::ChunkStreamEntry> streams(view->chunk_streams.begin(),
+                                                 view->chunk_streams.end());
+    std::vector<codec::VerbatimIndexEntry> index(view->verbatim_index.begin(),
+                                                 view->verbatim_index.end());
+    edit(streams, index);
+    const auto result = check_indices(h, streams, index, view->verbatim_positions);
+    ASSERT_FALSE(result.ok()) << message;
+    EXPECT_NE(result.error().message.find(message), std::string::npos) << result.error().message;
+  };
+  expect_refused("chunk 2 begins at byte", [](auto& s, auto&) { ++s[2].packed; });
+  expect_refused("chunk 2 begins at byte", [](auto& s, auto&) { --s[2].packed; });
+  expect_refused("chunk 0 begins at byte", [](auto& s, auto&) { std::swap(s[0], s[1]); });
+  const std::uint32_t rows = static_cast<std::uint32_t>(h.num_verbatim_rows);
+  expect_refused("chunk 2 has verbatim rows", [](auto&, auto& i) {  // descends
+    i[3].first_verbatim_row = i[2].first_verbatim_row - 1;
+  });
+  expect_refused("chunk 2 has verbatim rows",
+                 [&](auto&, auto& i) { i[3].first_verbatim_row = rows + 1; });
+  expect_refused("is out of order", [](auto&, auto& i) { ++i[1].first_verbatim_row; });
+  expect_refused("is out of order", [](auto&, auto& i) { --i[1].first_verbatim_row; });
 }
 
 }  // namespace

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "packed/packed_refused_cases.h"
 
+#include <algorithm>
 #include <functional>
+#include <span>
 #include <utility>
 
 #include "packed/packed_test_data.h"
@@ -11,8 +13,13 @@ namespace {
 
 using Blob = std::vector<std::byte>;
 
-// One tile, coded and verbatim rows.
-Blob base(Family family) {
+// No weights: all that a header says of itself can be wrong in it.
+TestMatrix empty() {
+  return {0, 5, {}};
+}
+
+// One tile, with verbatim rows.
+TestMatrix one_tile() {
   TestMatrix m = halving_matrix(16, 64, 77);
   m.weights[5] = 0x7f80;
   m.weights[700] = 0x0001;
@@ -20,53 +27,72 @@ Blob base(Family family) {
   for (std::size_t i = 0; i < 17; ++i) {  // so many exponents that some are outside any palette
     m.weights[i * 8] = codec::join_weight(static_cast<std::uint8_t>(10 * i), 0);
   }
+  return m;
+}
+
+Blob encoded(const TestMatrix& m, Family family) {
   return encode(m.view(), {.family = family, .num_threads = 1}).value();
+}
+
+SectionEntry& entry(PackedHeader& h, SectionId id) {
+  return h.sections[static_cast<std::size_t>(id)];
+}
+
+SectionEntry entry_of(const Blob& blob, SectionId id) {
+  return read_header(blob).sections[static_cast<std::size_t>(id)];
 }
 
 class CaseList {
  public:
   std::vector<RefusedCase> take() { return std::move(cases_); }
 
+  using HeaderEdit = std::function<void(PackedHeader&)>;
+
   // A header field is wrong, and the header's checksum right.
-  void header(std::string name, std::string message, const std::function<void(PackedHeader&)>& edit,
+  void header(std::string name, std::string message, const HeaderEdit& edit,
               Family family = Family::kHuffman, ErrorCode code = ErrorCode::kInvalidFormat) {
-    Blob blob = base(family);
-    PackedHeader h = read_header(blob);
-    edit(h);
-    write_header(blob, h);
-    cases_.push_back({std::move(name), std::move(blob), code, std::move(message)});
+    add_header(std::move(name), std::move(message), edit, encoded(empty(), family), code);
+  }
+  // The same where a tensor with weights is needed.
+  void tile_header(std::string name, std::string message, const HeaderEdit& edit) {
+    add_header(std::move(name), std::move(message), edit, encoded(one_tile(), Family::kHuffman),
+               ErrorCode::kInvalidFormat);
   }
 
   // A section's content is wrong, and every checksum right.
   template <typename T>
   void section(std::string name, std::string message, SectionId id,
-               const std::function<void(T*)>& edit) {
-    Blob blob = base(Family::kHuffman);
-    const SectionEntry entry = read_header(blob).sections[static_cast<std::size_t>(id)];
-    std::vector<T> content(entry.bytes / sizeof(T));
-    std::memcpy(content.data(), blob.data() + entry.offset, entry.bytes);
-    edit(content.data());
-    std::memcpy(blob.data() + entry.offset, content.data(), entry.bytes);
+               const std::function<void(std::span<T>)>& edit) {
+    Blob blob = encoded(one_tile(), Family::kHuffman);
+    const SectionEntry at = entry_of(blob, id);
+    std::vector<T> content(at.bytes / sizeof(T));
+    std::memcpy(content.data(), blob.data() + at.offset, at.bytes);
+    edit(content);
+    std::memcpy(blob.data() + at.offset, content.data(), at.bytes);
     fix_checksums(blob);
     cases_.push_back(
         {std::move(name), std::move(blob), ErrorCode::kInvalidFormat, std::move(message)});
   }
 
   // Anything else.
-  void blob(std::string name, std::string message, ErrorCode code,
+  void blob(std::string name, std::string message, ErrorCode code, const TestMatrix& matrix,
             const std::function<void(Blob&)>& edit) {
-    Blob blob = base(Family::kHuffman);
+    Blob blob = encoded(matrix, Family::kHuffman);
     edit(blob);
     cases_.push_back({std::move(name), std::move(blob), code, std::move(message)});
   }
 
  private:
+  void add_header(std::string name, std::string message, const HeaderEdit& edit, Blob blob,
+                  ErrorCode code) {
+    PackedHeader h = read_header(blob);
+    edit(h);
+    write_header(blob, h);
+    cases_.push_back({std::move(name), std::move(blob), code, std::move(message)});
+  }
+
   std::vector<RefusedCase> cases_;
 };
-
-SectionEntry& entry(PackedHeader& h, SectionId id) {
-  return h.sections[static_cast<std::size_t>(id)];
-}
 
 void identity_cases(CaseList& list) {
   list.header("magic", "magic is not", [](PackedHeader& h) { h.magic[0] = 'u'; });
@@ -79,123 +105,154 @@ void identity_cases(CaseList& list) {
   list.header("dtype", "dtype 2", [](PackedHeader& h) { h.dtype = 2; });
   list.header("num_sections", "6 sections", [](PackedHeader& h) { h.num_sections = 6; });
   list.header("reserved_word", "reserved", [](PackedHeader& h) { h.reserved0 = 1; });
-  list.header("reserved_bytes", "reserved", [](PackedHeader& h) { h.reserved1[231] = 1; });
-  list.blob("header_checksum", "packed tensor header: XXH3", ErrorCode::kChecksumMismatch,
+  list.header("reserved_bytes", "reserved", [](PackedHeader& h) { h.reserved1[119] = 1; });
+  list.blob("header_checksum", "packed tensor header: XXH3", ErrorCode::kChecksumMismatch, empty(),
             [](Blob& b) { b[200] ^= std::byte{1}; });
 }
 
 void dimension_cases(CaseList& list) {
-  list.header("too_many_weights", "more than 2^37", [](PackedHeader& h) {
-    h.rows = std::uint64_t{1} << 20;
-    h.cols = std::uint64_t{1} << 20;
+  list.header("too_many_weights", "more than 2^35", [](PackedHeader& h) {
+    h.rows = std::uint64_t{1} << 18;
+    h.cols = std::uint64_t{1} << 18;
   });
-  list.header("rows_overflow", "more than 2^37",
+  list.header("rows_overflow", "more than 2^35",
               [](PackedHeader& h) { h.rows = ~std::uint64_t{0}; });
-  list.header("rows_past_sections", "section sign_mantissa", [](PackedHeader& h) { h.rows = 17; });
-  list.header("no_rows", "verbatim tiles of 0 tiles", [](PackedHeader& h) { h.rows = 0; });
+  list.header("rows_without_sections", "section chunk_streams is 0 bytes",
+              [](PackedHeader& h) { h.rows = 1; });
+  list.tile_header("rows_past_sections", "section sign_mantissa",
+                   [](PackedHeader& h) { h.rows = 17; });
+  list.tile_header("no_rows", "verbatim rows of 0 rows", [](PackedHeader& h) { h.rows = 0; });
 }
 
 void palette_cases(CaseList& list) {
   list.header("palette_order", "does not ascend strictly at entry 3",
               [](PackedHeader& h) { h.palette[3] = h.palette[2]; });
-  list.header("palette_is_run", "palette_is_run is 1",
-              [](PackedHeader& h) { h.palette_is_run = 1; });
+  list.header("palette_is_run", "palette_is_run is 0, but the palette is a run",
+              [](PackedHeader& h) { h.palette_is_run = 0; });
+  list.header("palette_is_not_run", "palette_is_run is 1, but the palette is not a run",
+              [](PackedHeader& h) { h.palette[15] = 200; });
   list.header("padding_code", "padding_code 16", [](PackedHeader& h) { h.padding_code = 16; });
-  list.header("code_too_long", "code length 9", [](PackedHeader& h) { h.code_lengths[0] = 9; });
+}
+
+void code_cases(CaseList& list) {
+  list.header("code_too_long", "code length 14",
+              [](PackedHeader& h) { h.code_lengths[127] = 0xe0; });
   list.header("max_code_length", "max_code_length is 1",
               [](PackedHeader& h) { h.max_code_length = 1; });
   list.header("code_incomplete", "not a complete prefix code", [](PackedHeader& h) {
-    h.code_lengths = {8};
-    h.max_code_length = 8;
+    h.code_lengths = {0x0d};
+    h.max_code_length = 13;
   });
   list.header("code_oversubscribed", "not a complete prefix code", [](PackedHeader& h) {
-    h.code_lengths = {1, 1, 1};
+    h.code_lengths = {0x11, 0x01};
     h.max_code_length = 1;
   });
-  list.header("padding_without_code", "has no code", [](PackedHeader& h) {
-    h.code_lengths = {1, 1};
+  list.header("single_symbol_with_codes", "single_symbol is 5", [](PackedHeader& h) {
+    h.code_lengths = {0x11};
     h.max_code_length = 1;
-    h.padding_code = 2;
+    h.single_symbol = 5;
   });
+  const char* const message = "palette family with code lengths";
   list.header(
-      "palette_with_code", "palette family with code lengths",
-      [](PackedHeader& h) { h.max_code_length = 8; }, Family::kPalette);
+      "palette_with_code_lengths", message, [](PackedHeader& h) { h.code_lengths[127] = 0x10; },
+      Family::kPalette);
+  list.header(
+      "palette_with_max_code_length", message, [](PackedHeader& h) { h.max_code_length = 8; },
+      Family::kPalette);
+  list.header(
+      "palette_with_single_symbol", message, [](PackedHeader& h) { h.single_symbol = 1; },
+      Family::kPalette);
 }
 
 void layout_cases(CaseList& list) {
-  list.header("verbatim_tiles_count", "2 verbatim tiles of 1 tiles",
-              [](PackedHeader& h) { h.num_verbatim_tiles = 2; });
-  list.header("verbatim_rows_count", "33 verbatim rows cannot",
-              [](PackedHeader& h) { h.num_verbatim_rows = 33; });
-  list.header("verbatim_rows_too_few", "0 verbatim rows cannot",
-              [](PackedHeader& h) { h.num_verbatim_rows = 0; });
-  list.header("section_offset", "section sign_mantissa is 1024 bytes at",
+  list.tile_header("verbatim_rows_count", "129 verbatim rows of 128 rows",
+                   [](PackedHeader& h) { h.num_verbatim_rows = 129; });
+  list.header("section_offset", "section sign_mantissa is 0 bytes at",
               [](PackedHeader& h) { entry(h, SectionId::kSignMantissa).offset += kAlignment; });
   list.header("section_offset_huge", "section stream is", [](PackedHeader& h) {
     entry(h, SectionId::kStream).offset = ~std::uint64_t{0} - 255;
   });
-  list.header("section_bytes", "section verbatim_index is 16 bytes",
+  list.header("section_bytes", "section verbatim_index is 8 bytes",
               [](PackedHeader& h) { entry(h, SectionId::kVerbatimIndex).bytes += 8; });
-  list.header("stream_odd", "section stream has",
-              [](PackedHeader& h) { entry(h, SectionId::kStream).bytes -= 1; });
-  list.header("stream_without_tail", "section stream has 62 bytes",
-              [](PackedHeader& h) { entry(h, SectionId::kStream).bytes = 62; });
+  list.header("stream_without_tail", "section stream has 63 bytes",
+              [](PackedHeader& h) { entry(h, SectionId::kStream).bytes = 63; });
   list.header("stream_huge", "section stream has",
-              [](PackedHeader& h) { entry(h, SectionId::kStream).bytes = ~std::uint64_t{1}; });
+              [](PackedHeader& h) { entry(h, SectionId::kStream).bytes = ~std::uint64_t{0}; });
+  list.tile_header("stream_too_long", "need 64 to 26813",
+                   [](PackedHeader& h) { entry(h, SectionId::kStream).bytes = 26814; });
+  list.header("longest_chunk_past_stream", "max_chunk_stream_bytes is 1, the stream has 0",
+              [](PackedHeader& h) { h.max_chunk_stream_bytes = 1; });
+  list.header(
+      "palette_with_longest_chunk", "palette family with a stream",
+      [](PackedHeader& h) { h.max_chunk_stream_bytes = 1; }, Family::kPalette);
   list.header(
       "palette_with_stream", "palette family with a stream",
       [](PackedHeader& h) { entry(h, SectionId::kStream).bytes = 64; }, Family::kPalette);
   list.header("packed_bytes", "the sections end at",
               [](PackedHeader& h) { h.packed_bytes += kAlignment; });
-  list.blob("truncated_header", "511 bytes, a header has 512", ErrorCode::kInvalidFormat,
+  list.blob("truncated_header", "511 bytes, a header has 512", ErrorCode::kInvalidFormat, empty(),
             [](Blob& b) { b.resize(511); });
-  list.blob("truncated", "but the blob has", ErrorCode::kInvalidFormat,
+  list.blob("truncated", "but the blob has", ErrorCode::kInvalidFormat, empty(),
             [](Blob& b) { b.resize(b.size() - 1); });
-  list.blob("trailing_bytes", "but the blob has", ErrorCode::kInvalidFormat,
+  list.blob("trailing_bytes", "but the blob has", ErrorCode::kInvalidFormat, empty(),
             [](Blob& b) { b.resize(b.size() + kAlignment); });
-  list.blob("gap", "section verbatim_index: gap", ErrorCode::kInvalidFormat, [](Blob& b) {
-    PackedHeader h = read_header(b);
-    b[entry(h, SectionId::kVerbatimIndex).offset + 100] = std::byte{1};
-  });
-  list.blob("section_checksum", "section sign_mantissa: XXH3", ErrorCode::kChecksumMismatch,
-            [](Blob& b) {
-              PackedHeader h = read_header(b);
-              b[entry(h, SectionId::kSignMantissa).offset + 3] ^= std::byte{0x10};
-            });
+  list.blob("gap", "section stream: gap", ErrorCode::kInvalidFormat, empty(),
+            [](Blob& b) { b.back() = std::byte{1}; });
+  list.blob("section_checksum", "section stream: XXH3", ErrorCode::kChecksumMismatch, empty(),
+            [](Blob& b) { b[entry_of(b, SectionId::kStream).offset] = std::byte{1}; });
 }
 
-void index_cases(CaseList& list) {
-  using codec::VerbatimIndexEntry;
-  using codec::VerbatimTile;
-  list.section<std::uint64_t>("chunk_offset_first", "chunk 0 starts at word 1",
-                              SectionId::kChunkOffsets, [](auto* o) { o[0] = 1; });
-  list.section<std::uint64_t>("chunk_offset_huge", "it can have at most 576",
-                              SectionId::kChunkOffsets, [](auto* o) { o[1] = 577; });
-  list.section<std::uint64_t>("chunk_offset_last", "section chunk_offsets: last offset is",
-                              SectionId::kChunkOffsets, [](auto* o) { o[1] -= 1; });
-  list.section<VerbatimIndexEntry>("tile_mask", "names tiles past its 1", SectionId::kVerbatimIndex,
-                                   [](auto* e) { e[0].tile_mask = 3; });
-  list.section<VerbatimIndexEntry>("first_verbatim_tile", "first verbatim tile is 1, must be 0",
-                                   SectionId::kVerbatimIndex,
-                                   [](auto* e) { e[0].first_verbatim_tile = 1; });
-  list.section<VerbatimIndexEntry>("verbatim_tile_total", "names 0 verbatim tiles, the header 1",
-                                   SectionId::kVerbatimIndex, [](auto* e) { e[0].tile_mask = 0; });
-  list.section<VerbatimTile>("lane_mask_0", "lane mask is 0", SectionId::kVerbatimTiles,
-                             [](auto* t) { t[0].lane_mask = 0; });
-  list.section<VerbatimTile>("first_verbatim_row", "first verbatim row is 7, must be 0",
-                             SectionId::kVerbatimTiles,
-                             [](auto* t) { t[0].first_verbatim_row = 7; });
-  list.section<VerbatimTile>("verbatim_row_total", "verbatim rows, the header",
-                             SectionId::kVerbatimTiles, [](auto* t) { t[0].lane_mask = ~0u; });
-  list.blob("stream_tail", "tail words are not zero", ErrorCode::kInvalidFormat, [](Blob& b) {
-    PackedHeader h = read_header(b);
-    const SectionEntry stream = entry(h, SectionId::kStream);
-    b[stream.offset + stream.bytes - 1] = std::byte{1};
+void stream_cases(CaseList& list) {
+  using codec::ChunkStreamEntry;
+  using codec::pack_stream_entry;
+  constexpr SectionId kId = SectionId::kChunkStreams;
+  list.section<ChunkStreamEntry>("stream_offset", "chunk 0 begins at byte 1, must begin at 0", kId,
+                                 [](auto e) { ++e[0].packed; });
+  list.section<ChunkStreamEntry>("length_shift", "length shift 6", kId, [](auto e) {
+    e[0].packed = pack_stream_entry(0, e[0].min_lane_bits(), 6);
+  });
+  list.section<ChunkStreamEntry>("lane_bits", "chunk 0: lane 31 has", kId,
+                                 [](auto e) { e[0].lane_delta[31] = 255; });
+  list.section<ChunkStreamEntry>(
+      "stream_bytes", "section chunk_streams: chunks have", kId,
+      [](auto e) { e[0].packed = pack_stream_entry(0, e[0].min_lane_bits() - 1, 0); });
+  list.tile_header("longest_chunk", "section chunk_streams: longest chunk has",
+                   [](PackedHeader& h) { --h.max_chunk_stream_bytes; });
+  list.blob("stream_tail", "tail is not zero", ErrorCode::kInvalidFormat, empty(), [](Blob& b) {
+    b[entry_of(b, SectionId::kStream).offset + codec::kStreamTailBytes - 1] = std::byte{1};
     fix_checksums(b);
   });
-  // Other codes, which take fewer words than the chunk has.
-  list.section<std::uint16_t>("stream_words", "does not have the", SectionId::kStream,
-                              [](auto* w) { std::fill_n(w, 64, std::uint16_t{0}); });
+  // The shortest code again and again; then the longest.
+  for (const auto& [name, bits] :
+       {std::pair{"codes_too_short", 0}, std::pair{"codes_too_long", 0xff}}) {
+    list.section<std::uint8_t>(name, "do not end where their strings do", SectionId::kStream,
+                               [&](auto bytes) {
+                                 std::fill(bytes.begin(), bytes.end() - codec::kStreamTailBytes,
+                                           static_cast<std::uint8_t>(bits));
+                               });
+  }
+}
+
+void verbatim_cases(CaseList& list) {
+  using codec::VerbatimIndexEntry;
+  using codec::VerbatimPosition;
+  list.section<VerbatimIndexEntry>("tile_mask_extra", "tile mask is 00000003, its rows lie in",
+                                   SectionId::kVerbatimIndex, [](auto e) { e[0].tile_mask = 3; });
+  list.section<VerbatimIndexEntry>("tile_mask_missing", "tile mask is 00000000, its rows lie in",
+                                   SectionId::kVerbatimIndex, [](auto e) { e[0].tile_mask = 0; });
+  list.section<VerbatimIndexEntry>("first_verbatim_row", "first verbatim row of chunk 0 is 1",
+                                   SectionId::kVerbatimIndex,
+                                   [](auto e) { e[0].first_verbatim_row = 1; });
+  list.section<VerbatimPosition>("position_order", "is out of order", SectionId::kVerbatimPositions,
+                                 [](auto p) { std::swap(p[0], p[1]); });
+  list.section<VerbatimPosition>("position_twice", "is out of order", SectionId::kVerbatimPositions,
+                                 [](auto p) { p[1] = p[0]; });
+  list.section<VerbatimPosition>("position_past_tiles", "is past its 1 tiles",
+                                 SectionId::kVerbatimPositions,
+                                 [](auto p) { p.back() = codec::pack_verbatim_position(1, 0, 0); });
+  list.section<VerbatimPosition>(
+      "position_top_bits", "is past its 1 tiles", SectionId::kVerbatimPositions,
+      [](auto p) { p.back() = static_cast<VerbatimPosition>(p.back() | 0x1000); });
 }
 
 }  // namespace
@@ -205,9 +262,22 @@ std::vector<RefusedCase> refused_cases() {
   identity_cases(list);
   dimension_cases(list);
   palette_cases(list);
+  code_cases(list);
   layout_cases(list);
-  index_cases(list);
+  stream_cases(list);
+  verbatim_cases(list);
   return list.take();
+}
+
+Result<void> decode_refused(std::span<const std::byte> blob, const DecodeOptions& options) {
+  const TestMatrix sound = one_tile();
+  MatrixDims dims{sound.rows, sound.cols};
+  if (blob.size() >= sizeof(PackedHeader)) {
+    const PackedHeader header = read_header(blob);
+    dims = {std::min(dims.rows, header.rows), std::min(dims.cols, header.cols)};
+  }
+  std::vector<std::uint16_t> out(sound.weights.size());
+  return decode(blob, {out.data(), dims.rows, dims.cols, dims.cols}, options);
 }
 
 }  // namespace unweight::packed

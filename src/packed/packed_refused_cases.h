@@ -5,9 +5,11 @@
 #pragma once
 
 #include <cstddef>
+#include <span>
 #include <string>
 #include <vector>
 
+#include "unweight/codec.h"
 #include "unweight/result.h"
 
 namespace unweight::packed {
@@ -20,5 +22,8 @@ struct RefusedCase {
 };
 
 std::vector<RefusedCase> refused_cases();
+
+/// decode() into a matrix of the header's dimensions, where they are those of a sound case.
+Result<void> decode_refused(std::span<const std::byte> blob, const DecodeOptions& options = {});
 
 }  // namespace unweight::packed

@@ -37,9 +37,8 @@ class FuzzInput {
 // from repetition to repetition so that rows of the tile order differ.
 packed::TestMatrix matrix_of(FuzzInput& input) {
   const std::uint8_t kind = input.byte();
-  // Mostly a few tiles; one shape in 16 each has more than a chunk along columns and along rows.
-  const std::uint64_t rows = input.below(kind >> 4 == 15 ? 600 : 36);
-  const std::uint64_t cols = input.below(kind >> 4 == 14 ? 2400 : kind >> 4 == 15 ? 10 : 130);
+  const std::uint64_t rows = input.below(kind % 2 == 0 ? 20 : 600);
+  const std::uint64_t cols = input.below(kind % 2 == 0 ? 600 : 20);
   const auto pattern = input.rest();
   return packed::make_matrix(rows, cols, [&](std::uint64_t i) -> std::uint16_t {
     if (pattern.empty()) return 0;

@@ -34,9 +34,9 @@ Sizes expect_analysis_holds(const TestMatrix& m) {
       EXPECT_EQ(blob->size(), analysis->palette_bytes);
       sizes.palette_bits = info->bits_per_weight();
     } else {
-      EXPECT_EQ(info->code_lengths, analysis->code_lengths);
       const double actual = static_cast<double>(blob->size());
-      EXPECT_LE(std::abs(static_cast<double>(analysis->huffman_bytes) - actual), 0.005 * actual)
+      EXPECT_LE(std::abs(static_cast<double>(analysis->huffman_bytes) - actual),
+                std::max(0.005 * actual, static_cast<double>(kAlignment)))
           << "estimated " << analysis->huffman_bytes << ", is " << blob->size();
       sizes.huffman_bits = info->bits_per_weight();
     }
@@ -47,7 +47,7 @@ Sizes expect_analysis_holds(const TestMatrix& m) {
 TEST(PackedSize, NormalWeightsTakeWhatTheFormatPromises) {
   const Sizes sizes = expect_analysis_holds(normal_matrix(2048, 4096, 1));
   EXPECT_LE(sizes.palette_bits, 12.05);
-  EXPECT_LE(sizes.huffman_bits, 10.65);
+  EXPECT_LE(sizes.huffman_bits, 10.605);  // the slow test: 10.597 for a whole projection
   RecordProperty("palette_bits_per_weight", std::to_string(sizes.palette_bits));
   RecordProperty("huffman_bits_per_weight", std::to_string(sizes.huffman_bits));
 }
@@ -60,13 +60,18 @@ TEST(PackedSize, HuffmanEstimateHoldsForAnyTensor) {
     expect_analysis_holds(halving_matrix(rows, cols, rows));
     expect_analysis_holds(uniform_matrix(rows, cols, rows));
     expect_analysis_holds(make_matrix(rows, cols, [](std::uint64_t) { return std::uint16_t{7}; }));
-    // Two exponents, one bit each: the estimate's model of the last words is at its worst.
+    // One exponent, nothing but signs and mantissas: no stream.
     expect_analysis_holds(make_matrix(rows, cols, [](std::uint64_t i) {
       return static_cast<std::uint16_t>(i * 2654435761u >> 16 & 0x00ff);
     }));
     // Half of the columns verbatim throughout.
     expect_analysis_holds(make_matrix(rows, cols, [cols = cols](std::uint64_t i) {
       return static_cast<std::uint16_t>(i % cols < cols / 2 ? i * 40503u : 0x3c00 + i % 256);
+    }));
+    // One row of each strip takes all bits, the others hardly any: lanes of very different lengths.
+    expect_analysis_holds(make_matrix(rows, cols, [cols = cols](std::uint64_t i) {
+      const std::uint64_t exponent = i / cols % 16 == 3 ? 100 + (i * 2654435761u >> 16) % 16 : 115;
+      return codec::join_weight(static_cast<std::uint8_t>(exponent), 1);
     }));
   }
 }
@@ -83,17 +88,15 @@ TEST(PackedSize, AnalyzerOverWindowsSeesTheSameTensor) {
         static_cast<unsigned>(first % 3));
   }
   ASSERT_TRUE(analyzer.finish_exponents().ok());
-  ASSERT_TRUE(analyzer.needs_verbatim_pass());
   for (std::uint64_t chunk = 0; chunk < grid.num_chunks(); ++chunk) {
     const codec::RowRange rows = codec::rows_of_chunks(grid, {chunk, 1});
-    analyzer.count_verbatim(
-        {m.weights.data() + rows.first * m.cols, rows.first, rows.count, m.cols}, {chunk, 1},
-        static_cast<unsigned>(chunk % 3));
+    analyzer.count_codes({m.weights.data() + rows.first * m.cols, rows.first, rows.count, m.cols},
+                         {chunk, 1}, static_cast<unsigned>(chunk % 3));
   }
-  const TensorAnalysis windows = analyzer.finish(), whole = *analyze(m.view(), 1);
+  const TensorAnalysis windows = analyzer.finish().value(), whole = analyze(m.view(), 1).value();
   EXPECT_EQ(windows.exponent_count, whole.exponent_count);
   EXPECT_EQ(windows.num_verbatim_rows, whole.num_verbatim_rows);
-  EXPECT_EQ(windows.num_verbatim_tiles, whole.num_verbatim_tiles);
+  EXPECT_EQ(windows.huffman_code_bits, whole.huffman_code_bits);
   EXPECT_EQ(windows.palette_bytes, whole.palette_bytes);
   EXPECT_EQ(windows.huffman_bytes, whole.huffman_bytes);
   EXPECT_GT(whole.num_verbatim_rows, 0u);

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "base/try.h"
@@ -17,15 +18,14 @@ constexpr std::size_t index_of(SectionId id) {
 
 }  // namespace
 
-PackedWriter::PackedWriter(const codec::EncodePlan& plan, const VerbatimTotals& verbatim,
+PackedWriter::PackedWriter(const codec::EncodePlan& plan, std::uint64_t num_verbatim_rows,
                            BlobSink sink)
     : plan_(plan),
-      verbatim_(verbatim),
+      num_verbatim_rows_(num_verbatim_rows),
       sink_(std::move(sink)),
-      sections_(section_layout(plan.family, plan.grid, verbatim)) {
+      sections_(section_layout(plan.family, plan.grid, num_verbatim_rows)) {
   if (plan_.family == Family::kHuffman) {
-    chunk_offsets_.reserve(plan_.grid.num_chunks() + 1);
-    chunk_offsets_.push_back(0);
+    chunk_streams_.reserve(plan_.grid.num_chunks());
   }
   verbatim_index_.reserve(plan_.grid.num_chunks());
 }
@@ -53,16 +53,12 @@ Result<void> PackedWriter::write(SectionId id, std::span<const std::byte> bytes)
 // Verbatim records count from the range's start; on disk they count from the tensor's.
 Result<void> PackedWriter::append_verbatim(const codec::EncodedChunks& chunks) {
   for (codec::VerbatimIndexEntry entry : chunks.verbatim_index) {
-    entry.first_verbatim_tile += static_cast<std::uint32_t>(appended_.num_tiles);
+    entry.first_verbatim_row += static_cast<std::uint32_t>(appended_verbatim_rows_);
     verbatim_index_.push_back(entry);
   }
-  verbatim_tiles_ = chunks.verbatim_tiles;
-  for (codec::VerbatimTile& tile : verbatim_tiles_) {
-    tile.first_verbatim_row += static_cast<std::uint32_t>(appended_.num_rows);
-  }
-  appended_.num_tiles += chunks.verbatim_tiles.size();
-  appended_.num_rows += chunks.verbatim_rows.size() / codec::kVerbatimRowBytes;
-  UNWEIGHT_TRY(write(SectionId::kVerbatimTiles, std::as_bytes(std::span(verbatim_tiles_))));
+  appended_verbatim_rows_ += chunks.verbatim_positions.size();
+  UNWEIGHT_TRY(
+      write(SectionId::kVerbatimPositions, std::as_bytes(std::span(chunks.verbatim_positions))));
   return write(SectionId::kVerbatimRows, std::as_bytes(std::span(chunks.verbatim_rows)));
 }
 
@@ -72,8 +68,11 @@ Result<void> PackedWriter::append(const codec::EncodedChunks& chunks) {
   if (plan_.family == Family::kPalette) {
     return write(SectionId::kCodes, std::as_bytes(std::span(chunks.codes)));
   }
-  for (const std::uint32_t words : chunks.chunk_words) {
-    chunk_offsets_.push_back(chunk_offsets_.back() + words);
+  const std::uint64_t stream_base = states_[index_of(SectionId::kStream)].written_bytes;
+  for (codec::ChunkStreamEntry entry : chunks.chunk_streams) {
+    entry.packed += stream_base;  // the offset's bits are the lowest
+    max_chunk_stream_bytes_ = std::max(max_chunk_stream_bytes_, codec::chunk_stream_bytes(entry));
+    chunk_streams_.push_back(entry);
   }
   return write(SectionId::kStream, std::as_bytes(std::span(chunks.stream)));
 }
@@ -101,11 +100,15 @@ PackedHeader PackedWriter::make_header(std::uint64_t original_xxh3) const {
   header.palette = plan_.palette;
   if (plan_.family == Family::kHuffman) {
     header.max_code_length = plan_.code.max_length;
-    header.code_lengths = plan_.code.lengths;
+    header.single_symbol = plan_.code.single_symbol;
+    for (std::size_t pair = 0; pair < codec::kNumPairs; ++pair) {
+      header.code_lengths[pair / 2] |=
+          static_cast<std::uint8_t>(plan_.code.lengths[pair] << pair % 2 * 4);
+    }
   }
-  header.num_verbatim_rows = verbatim_.num_rows;
-  header.num_verbatim_tiles = verbatim_.num_tiles;
+  header.num_verbatim_rows = num_verbatim_rows_;
   header.original_xxh3 = original_xxh3;
+  header.max_chunk_stream_bytes = max_chunk_stream_bytes_;
   header.sections = sections_;
   for (std::size_t i = 0; i < kNumSections; ++i) {
     header.sections[i].xxh3 = states_[i].hash.digest();
@@ -118,8 +121,8 @@ PackedHeader PackedWriter::make_header(std::uint64_t original_xxh3) const {
 Result<PackedHeader> PackedWriter::finish(std::uint64_t original_xxh3) {
   UNWEIGHT_TRY(write(SectionId::kVerbatimIndex, std::as_bytes(std::span(verbatim_index_))));
   if (plan_.family == Family::kHuffman) {
-    static constexpr std::array<std::uint16_t, codec::kStreamTailWords> kTail{};
-    UNWEIGHT_TRY(write(SectionId::kChunkOffsets, std::as_bytes(std::span(chunk_offsets_))));
+    static constexpr std::array<std::uint8_t, codec::kStreamTailBytes> kTail{};
+    UNWEIGHT_TRY(write(SectionId::kChunkStreams, std::as_bytes(std::span(chunk_streams_))));
     UNWEIGHT_TRY(write(SectionId::kStream, std::as_bytes(std::span(kTail))));
   }
   for (std::size_t i = 0; i < kNumSections; ++i) {

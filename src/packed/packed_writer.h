@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // Puts encoded chunks together into a packed tensor, through a sink that can write at any offset:
-// a vector in memory or a file. Keeps 16 bytes per chunk (64 KiB of weights) in memory.
+// a vector in memory or a file. Keeps 48 bytes per chunk (32 KiB of weights) in memory.
 #pragma once
 
 #include <array>
@@ -26,8 +26,8 @@ using BlobSink =
 
 class PackedWriter {
  public:
-  /// `verbatim` must be exact: what TensorAnalyzer counted under the plan's palette.
-  PackedWriter(const codec::EncodePlan& plan, const VerbatimTotals& verbatim, BlobSink sink);
+  /// `num_verbatim_rows` must be exact: what TensorAnalyzer counted under the plan's palette.
+  PackedWriter(const codec::EncodePlan& plan, std::uint64_t num_verbatim_rows, BlobSink sink);
 
   /// The next chunks, in order. Errors: the sink's; kInternal if the chunks do not fit the plan
   /// (source that changed between analysis and encoding: more verbatim rows than were counted).
@@ -49,14 +49,14 @@ class PackedWriter {
   [[nodiscard]] PackedHeader make_header(std::uint64_t original_xxh3) const;
 
   codec::EncodePlan plan_;
-  VerbatimTotals verbatim_;
+  std::uint64_t num_verbatim_rows_;
   BlobSink sink_;
   std::array<SectionEntry, kNumSections> sections_;
   std::array<SectionState, kNumSections> states_;
-  std::vector<std::uint64_t> chunk_offsets_;
+  std::vector<codec::ChunkStreamEntry> chunk_streams_;
   std::vector<codec::VerbatimIndexEntry> verbatim_index_;
-  std::vector<codec::VerbatimTile> verbatim_tiles_;  ///< scratch of one append
-  VerbatimTotals appended_;
+  std::uint64_t appended_verbatim_rows_ = 0;
+  std::uint32_t max_chunk_stream_bytes_ = 0;
 };
 
 }  // namespace unweight::packed

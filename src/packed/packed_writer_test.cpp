@@ -16,7 +16,7 @@ namespace {
 
 struct Analysed {
   codec::EncodePlan plan;
-  VerbatimTotals verbatim;
+  std::uint64_t num_verbatim_rows;
 };
 
 Analysed analyse(const TestMatrix& m, Family family) {
@@ -24,14 +24,15 @@ Analysed analyse(const TestMatrix& m, Family family) {
   TensorAnalyzer analyzer(grid, 1);
   analyzer.count_exponents(std::span(m.weights), 0);
   EXPECT_TRUE(analyzer.finish_exponents().ok());
-  analyzer.count_verbatim({m.weights.data(), 0, m.rows, m.cols}, {0, grid.num_chunks()}, 0);
-  return {make_plan(analyzer.exponent_counts(), family, grid).value(), analyzer.verbatim_totals()};
+  analyzer.count_codes({m.weights.data(), 0, m.rows, m.cols}, {0, grid.num_chunks()}, 0);
+  const std::uint64_t num_verbatim_rows = analyzer.finish().value().num_verbatim_rows;
+  return {analyzer.plan(family), num_verbatim_rows};
 }
 
 // Encodes `source` under an analysis, `step` chunks at a time.
 Result<PackedHeader> write(const Analysed& a, const TestMatrix& source, std::uint64_t step,
                            BlobSink sink) {
-  PackedWriter writer(a.plan, a.verbatim, std::move(sink));
+  PackedWriter writer(a.plan, a.num_verbatim_rows, std::move(sink));
   codec::EncodedChunks encoded;
   const std::uint64_t chunks = a.plan.grid.num_chunks();
   for (std::uint64_t first = 0; first < chunks; first += step) {
@@ -93,7 +94,7 @@ TEST(PackedWriter, NoticesASourceThatChangedAfterItsAnalysis) {
   const TestMatrix m = halving_matrix(64, 700, 23);
   for (const Family family : {Family::kPalette, Family::kHuffman}) {
     const Analysed a = analyse(m, family);
-    ASSERT_GT(a.verbatim.num_rows, 0u);
+    ASSERT_GT(a.num_verbatim_rows, 0u);
     const auto more = write(a, uniform_matrix(64, 700, 1), 1, ignore);
     ASSERT_FALSE(more.ok());
     EXPECT_EQ(more.error().code, ErrorCode::kInternal);
@@ -109,7 +110,7 @@ TEST(PackedWriter, NoticesASourceThatChangedAfterItsAnalysis) {
 TEST(PackedWriter, NoticesMissingChunks) {
   const TestMatrix m = halving_matrix(64, 700, 24);
   const Analysed a = analyse(m, Family::kHuffman);
-  PackedWriter writer(a.plan, a.verbatim, ignore);
+  PackedWriter writer(a.plan, a.num_verbatim_rows, ignore);
   const auto result = writer.finish(0);
   ASSERT_FALSE(result.ok());
   EXPECT_EQ(result.error().code, ErrorCode::kInternal);
@@ -126,11 +127,11 @@ TEST(PackedWriter, SelfCheckFindsDamage) {
     codec::encode_chunks(a.plan, source, all, good);
     ChunkSelfCheck self_check;
     ASSERT_TRUE(self_check.check(a.plan, source, all, good).ok());
-    const std::size_t stream_words = good.stream.size();
+    const std::size_t stream_bytes = good.stream.size();
     codec::EncodedChunks second;
     codec::encode_chunks(a.plan, source, {1, 1}, second);
     EXPECT_TRUE(self_check.check(a.plan, source, {1, 1}, second).ok());
-    EXPECT_EQ(good.stream.size(), stream_words);
+    EXPECT_EQ(good.stream.size(), stream_bytes);
 
     const auto expect_found = [&](const char* what, auto&& damage) {
       codec::EncodedChunks bad = good;
@@ -139,14 +140,13 @@ TEST(PackedWriter, SelfCheckFindsDamage) {
     };
     expect_found("sign_mantissa", [](auto& e) { e.sign_mantissa[77] ^= 1; });
     expect_found("verbatim_rows", [](auto& e) { e.verbatim_rows[3] ^= 1; });
-    expect_found("lane_mask", [](auto& e) { e.verbatim_tiles[0].lane_mask <<= 1; });
+    expect_found("verbatim_positions", [](auto& e) { e.verbatim_positions[0] ^= 1; });
     if (family == Family::kPalette) {
       expect_found("codes", [](auto& e) { e.codes[90] ^= 1; });
     } else {
       expect_found("stream", [](auto& e) { e.stream[90] ^= 1; });
-      expect_found("chunk_words", [](auto& e) {
-        --e.chunk_words[0];
-        ++e.chunk_words[1];
+      expect_found("chunk_streams", [](auto& e) {
+        std::reverse(e.chunk_streams[0].lane_delta.begin(), e.chunk_streams[0].lane_delta.end());
       });
     }
   }
