@@ -9,6 +9,9 @@
 #include <string_view>
 #include <vector>
 
+#include "base/cpu_features.h"
+#include "base/hash_kernels.h"
+
 namespace unweight {
 namespace {
 
@@ -33,6 +36,20 @@ TEST(Hash, KnownValues) {
   EXPECT_EQ(xxh3(std::span(counter).first(200)), 0x7C64F3B17285E96AULL);
   EXPECT_EQ(xxh3(counter), 0x6ABE8BE5ABCB2760ULL);
 }
+
+#if defined(__x86_64__)
+TEST(Hash, EveryInstructionSetGivesTheSameValue) {
+  std::vector<const HashKernels*> tables;
+  if (detected_isa() >= Isa::kAvx2) tables.push_back(&kAvx2Hash);
+  if (detected_isa() >= Isa::kAvx512) tables.push_back(&kAvx512Hash);
+  for (const HashKernels* table : tables) {
+    for (const std::size_t size : {0, 3, 16, 100, 200, 241, 1024, 1025, 100003}) {
+      const auto bytes = random_bytes(size, static_cast<unsigned>(size));
+      EXPECT_EQ(table->xxh3(bytes.data(), size), kPortableHash.xxh3(bytes.data(), size)) << size;
+    }
+  }
+}
+#endif
 
 TEST(Hash, PiecesGiveTheHashOfTheWhole) {
   std::mt19937 rng(7);

@@ -12,11 +12,11 @@
 namespace unweight::cli {
 namespace {
 
-constexpr double kWidth = 1140, kHeight = 340;
-constexpr double kLeft = 50, kRight = 16, kTop = 44, kBottom = 46;
+constexpr double kWidth = 1140, kHeight = 356;
+constexpr double kLeft = 50, kRight = 16, kTop = 60, kBottom = 46;
 constexpr double kBase = kHeight - kBottom;
-// Above the plot: tensors that were carried, or whose header alone is many bits a weight.
-constexpr double kStrip = 18;
+// Above the plot: label and dots of tensors carried, or whose header alone is many bits a weight.
+constexpr double kStrip = 34, kStripLabel = 14;
 // More dots than this cannot be told apart and make the page heavy: the largest tensors are drawn.
 constexpr std::size_t kMaxDots = 4000;
 
@@ -122,7 +122,7 @@ std::string entropy_chart(const InspectReport& report) {
   svg += grid(axes) + floor_line(axes);
   if (std::any_of(dots.begin(), dots.end(), [&](const Dot& d) { return d.bits > axes.y_max; })) {
     svg += svg_line(kLeft, kTop - 8, kWidth - kRight, kTop - 8, "break");
-    svg += svg_text(kLeft + 8, kStrip + 4, "tick", Anchor::kStart, "above the scale, carried: 16");
+    svg += svg_text(kLeft + 8, kStripLabel, "tick", Anchor::kStart, "above the scale, carried: 16");
   }
   for (const Dot& dot : dots) svg += draw_dot(axes, dot);
   svg += svg_line(kLeft, kBase, kWidth - kRight, kBase, "axis");

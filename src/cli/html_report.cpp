@@ -82,7 +82,7 @@ std::string exponent_card(const ModelSummary& summary) {
       "<div class=\"heading\"><h2>Exponents</h2><div class=\"switch\">"
       "<label for=\"linear\">linear</label><label for=\"log\">log</label></div></div>"
       "<p class=\"note\">Share of all BF16 weights by exponent. A palette holds 16 exponents per "
-      "tensor; a row of 32 weights with one outside is stored verbatim.</p>"
+      "tensor; the exponents of a row of 8 weights with one outside are stored apart.</p>"
       "<ul class=\"legend\"><li><i class=\"exponents\"></i>in the tensor’s palette</li>"
       "<li><i class=\"overhead\"></i>outside it</li>"
       "<li><i class=\"band\"></i>exponents in palettes</li></ul>";

@@ -49,7 +49,7 @@ std::vector<const TensorInspection*> sorted_tensors(const InspectReport& report,
   return tensors;
 }
 
-// Rows of 32 weights, as TensorAnalysis counts verbatim ones.
+// Rows of 8 weights, as TensorAnalysis counts verbatim ones.
 std::string verbatim_text(const TensorAnalysis& analysis) {
   return fmt::format("{}", analysis.num_verbatim_rows);
 }

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/hash.h"
+#include "base/memory_advice.h"
 #include "base/try.h"
 #include "packed/chunk_self_check.h"
 #include "packed/in_memory_codec.h"
@@ -71,6 +72,7 @@ class WaveEncoder {
                   return store(offset, bytes);
                 }) {
     blob_.reserve(expected_bytes + expected_bytes / 128);
+    prefer_huge_pages(blob_.data(), blob_.capacity());
   }
 
   Result<std::vector<std::byte>> run() {
