@@ -223,14 +223,14 @@ void stream_cases(CaseList& list) {
     fix_checksums(b);
   });
   // The shortest code again and again; then the longest.
-  for (const auto& [name, bits] :
-       {std::pair{"codes_too_short", 0}, std::pair{"codes_too_long", 0xff}}) {
-    list.section<std::uint8_t>(name, "do not end where their strings do", SectionId::kStream,
-                               [&](auto bytes) {
-                                 std::fill(bytes.begin(), bytes.end() - codec::kStreamTailBytes,
-                                           static_cast<std::uint8_t>(bits));
-                               });
-  }
+  const auto fill_stream = [&](const char* name, std::uint8_t byte) {
+    list.section<std::uint8_t>(
+        name, "do not end where their strings do", SectionId::kStream, [byte](auto bytes) {
+          std::fill(bytes.begin(), bytes.end() - codec::kStreamTailBytes, byte);
+        });
+  };
+  fill_stream("codes_too_short", 0);
+  fill_stream("codes_too_long", 0xff);
 }
 
 void verbatim_cases(CaseList& list) {

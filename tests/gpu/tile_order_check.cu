@@ -65,7 +65,7 @@ __global__ void multiply_tiles(Params params) {
   const std::size_t tile = blockIdx.x;
 
   // Everything this lane owns, by 16-byte loads.
-  __align__(16) std::uint8_t sm[kRowElems], ex[kRowElems];
+  __align__(16) std::uint8_t sm[kLaneElems], ex[kLaneElems];
   __align__(16) std::uint32_t words[4];
   for (std::uint32_t half = 0; half < 2; ++half) {
     const std::uint32_t offset = byte_section_offset({lane, 16 * half});
