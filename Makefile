@@ -3,7 +3,7 @@
 # A front door to CMake. Every target installs what this machine lacks (tools/setup.sh says what).
 # CMakePresets.json has the same configurations for people who use CMake directly.
 .DEFAULT_GOAL := build
-.PHONY: build demo test test-asan test-large real-models fuzz bench bench-peers gpu-test gpu-bench \
+.PHONY: build demo test test-asan test-large real-models fuzz bench gpu-test gpu-bench \
         format format-check lint install clean help
 
 PREFIX ?= /usr/local
@@ -59,14 +59,11 @@ fuzz:  ## Fuzz every parser and decoder, FUZZ_SECONDS (60) each
 	cmake --build build/asan -j $(JOBS) --target fuzzers
 	tools/fuzz.sh $(FUZZ_SECONDS)
 
-bench:  ## CPU benchmarks
+bench:  ## CPU benchmarks: every kernel, then whole tensors beside ZipNN and zstd
 	@$(SETUP) build bench
 	$(CONFIGURE) default -DUNWEIGHT_BENCHES=ON
-	cmake --build build -j $(JOBS)
-	@for bench in build/bin/*_bench build/bin/codec_speed; do \
-	  [ -x $$bench ] || continue; echo "== $$bench"; $$bench || exit 1; done
-
-bench-peers: bench  ## The same data through ZipNN and zstd (downloads torch, several GB)
+	cmake --build build -j $(JOBS) --target codec_bench codec_speed
+	build/bin/codec_bench
 	@$(SETUP) python bench/requirements.txt
 	.venv/bin/python bench/compare.py
 
@@ -78,11 +75,11 @@ gpu-bench:  ## GPU benchmarks; without a GPU it compiles them, says so and fails
 
 format:  ## clang-format all C++
 	@$(SETUP) format
-	clang-format -i $(SOURCES)
+	@clang-format -i $(SOURCES)
 
 format-check:  ## Fail if clang-format would change anything
 	@$(SETUP) format
-	clang-format --dry-run -Werror $(SOURCES)
+	@clang-format --dry-run -Werror $(SOURCES)
 
 lint: build  ## House rules and clang-tidy
 	@$(SETUP) lint

@@ -7,8 +7,10 @@
 //
 // A speed is the median of R runs after a warm-up, in GB/s (1e9) of uncompressed bytes. FILE gets
 // the tensor, for other compressors. Encoding is timed with and without the self-check that is the
-// default; decoding includes the checksums.
+// default; decoding includes the checksums. Freed memory is kept, as compare.py has it for the
+// other compressors: fresh pages of the kernel are not what is compared.
 #include <fmt/format.h>
+#include <malloc.h>
 
 #include <algorithm>
 #include <charconv>
@@ -124,6 +126,9 @@ bool measure(MatrixView weights, Family family, unsigned threads, std::uint64_t 
 }  // namespace
 
 int main(int argc, char** argv) {
+#if defined(__GLIBC__)
+  if (mallopt(M_MMAP_MAX, 0) != 1 || mallopt(M_TRIM_THRESHOLD, 0x7fffffff) != 1) return 1;
+#endif
   const std::optional<Arguments> arguments = parse(argc, argv);
   if (!arguments) {
     fmt::print(stderr,

@@ -50,12 +50,15 @@ def speed(report):
 def print_results(sizes, compressed, verified, compared, inspected, decompressed):
     original, stored = sizes
     rows = [
-        ("weights", f"{compressed['num_weights']:,} BF16 in {compressed['num_packed']} packed tensors"),
+        ("weights", f"{compressed['num_weights']:,} BF16"),
+        ("tensors", f"{compressed['num_packed']} of {compressed['num_tensors']} packed; the others are not"
+                    " BF16 or would gain less than 1 %"),
         ("model on disk, original", megabytes(original)),
         ("model on disk, compressed", f"{megabytes(stored)}, {100 * stored / original:.1f} %"),
         ("compression ratio", f"{original / stored:.3f}"),
         ("bits per weight", f"{inspected['bits_per_weight']:.2f} of 16, all metadata included"),
-        ("entropy floor", f"{inspected['entropy_floor_bits_per_weight']:.2f} bits per weight"),
+        ("entropy floor", f"{inspected['entropy_floor_bits_per_weight']:.2f}: sign, mantissa and the"
+                          " entropy of the exponents"),
         ("compress, self-checked", speed(compressed)),
         ("verify (checksums, decode)", speed(verified)),
         ("verify against the original", speed(compared)),

@@ -28,10 +28,7 @@ need_build() {
   need_header xxhash.h libxxhash-dev
   need_header gtest/gtest.h libgtest-dev
 }
-need_bench() {
-  need_header benchmark/benchmark.h libbenchmark-dev
-  need_header zstd.h libzstd-dev
-}
+need_bench() { need_header benchmark/benchmark.h libbenchmark-dev; }
 need_clang() {
   need_command clang++ clang
   local version

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <algorithm>
-#include <cstring>
 #include <thread>
 #include <utility>
 
@@ -55,9 +54,10 @@ Result<void> count_all_exponents(MatrixView weights, ThreadPool& pool, TensorAna
   });
 }
 
-// Encodes in waves of a few ranges a thread. While a wave is being encoded, the one before it is
-// put into the blob and the original is hashed, so that what cannot be spread over threads costs no
-// time of its own; memory beyond the blob is two waves.
+// Encodes in waves of two ranges a thread, little enough to stay in cache from task to task. While
+// a wave is being encoded, the one before it is put into the blob and the original is hashed, so
+// that what cannot be spread over threads costs no time of its own; memory beyond the blob is two
+// waves.
 class WaveEncoder {
  public:
   WaveEncoder(MatrixView weights, const codec::EncodePlan& plan, std::uint64_t num_verbatim_rows,
@@ -71,13 +71,20 @@ class WaveEncoder {
                 [this](std::uint64_t offset, std::span<const std::byte> bytes) {
                   return store(offset, bytes);
                 }) {
-    blob_.reserve(expected_bytes + expected_bytes / 128);
+    const auto last = plan.family == Family::kPalette ? SectionId::kCodes : SectionId::kStream;
+    tail_offset_ =
+        section_layout(plan.family, plan.grid, num_verbatim_rows)[static_cast<std::size_t>(last)]
+            .offset;
+    const std::uint64_t most = expected_bytes + expected_bytes / 128;
+    blob_.reserve(most);
+    tail_.reserve(most - std::min(most, tail_offset_));
     prefer_huge_pages(blob_.data(), blob_.capacity());
+    prefer_huge_pages(tail_.data(), tail_.capacity());
   }
 
   Result<std::vector<std::byte>> run() {
     const std::uint64_t ranges = num_ranges(plan_.grid.num_chunks());
-    const std::uint64_t wave_ranges = std::min<std::uint64_t>(ranges, 4 * pool_.num_threads());
+    const std::uint64_t wave_ranges = std::min<std::uint64_t>(ranges, 2 * pool_.num_threads());
     encoding_.resize(wave_ranges);
     for (std::uint64_t first = 0; first < ranges; first += wave_ranges) {
       UNWEIGHT_TRY(run_wave(first, std::min(wave_ranges, ranges - first)));
@@ -88,13 +95,21 @@ class WaveEncoder {
     UNWEIGHT_TRY(append_finished());
     UNWEIGHT_TRY_ASSIGN([[maybe_unused]] const PackedHeader header,
                         writer_.finish(original_hash_.digest()));
+    blob_.insert(blob_.end(), tail_.begin(), tail_.end());
     return std::move(blob_);
   }
 
  private:
+  // Two sections grow side by side: sign_mantissa and, in a vector of its own, the last one. So
+  // both grow at their ends, and nothing but index sections is filled with zeros first.
   Result<void> store(std::uint64_t offset, std::span<const std::byte> bytes) {
-    if (offset + bytes.size() > blob_.size()) blob_.resize(offset + bytes.size());
-    std::memcpy(blob_.data() + offset, bytes.data(), bytes.size());
+    const bool in_tail = offset >= tail_offset_;
+    std::vector<std::byte>& part = in_tail ? tail_ : blob_;
+    const std::uint64_t at = in_tail ? offset - tail_offset_ : offset;
+    if (at > part.size()) part.resize(at);
+    const std::uint64_t known = std::min<std::uint64_t>(part.size() - at, bytes.size());
+    std::copy_n(bytes.begin(), known, part.begin() + static_cast<std::ptrdiff_t>(at));
+    part.insert(part.end(), bytes.begin() + static_cast<std::ptrdiff_t>(known), bytes.end());
     return {};
   }
 
@@ -141,7 +156,8 @@ class WaveEncoder {
   const codec::EncodePlan& plan_;
   bool self_check_;
   ThreadPool& pool_;
-  std::vector<std::byte> blob_;
+  std::vector<std::byte> blob_, tail_;
+  std::uint64_t tail_offset_ = 0;                          // where the tail will stand in the blob
   std::vector<codec::EncodedChunks> encoding_, finished_;  // this wave, the one before
   std::uint64_t num_finished_ = 0;
   std::vector<ChunkSelfCheck> checks_;  // one per worker
