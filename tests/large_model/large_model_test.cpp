@@ -122,7 +122,7 @@ bool verified(const Result<VerifyReport>& report) {
 int main(int argc, char** argv) {
   const fs::path root = (argc > 1 ? fs::path(argv[1]) : fs::temp_directory_path()) /
                         fmt::format("unweight-large-{}", ::getpid());
-  const std::uint64_t num_shards = argc > 2 ? std::stoull(argv[2]) : 6;
+  const std::uint64_t num_shards = argc > 2 ? std::stoull(argv[2]) : 8;
   write_model(root / "model", num_shards);
   std::uint64_t bytes = 0;
   for (const auto& entry : fs::directory_iterator(root / "model")) bytes += entry.file_size();
