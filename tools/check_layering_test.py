@@ -24,7 +24,7 @@ GOOD = {
                                 "unweight_room(codec SOURCES x_encode.cpp\n DEPS base layout LIBS fmt)\n",
     "src/cli/main.cpp": LICENCE + "#include <CLI/CLI.hpp>\n#include <nlohmann/json.hpp>\n",
     "src/gpu/stream.cpp": LICENCE + "#include <cuda_runtime.h>\n",
-    "docs/page.md": "a/work/ and https://example.org/home/ are not absolute paths\n",
+    "docs/page.md": "a/home/ and https://example.org/home/ are not absolute paths\n",
     "golden/tensor.bin": "\0/" + "home/binary",
 }
 
