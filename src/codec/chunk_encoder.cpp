@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <cstring>
 
+#include "codec/source_tile.h"
 #include "codec/tile_kernels.h"
 
 namespace unweight::codec {
@@ -18,16 +18,6 @@ using layout::kTileCols;
 using layout::kTileElems;
 using layout::kTileRows;
 
-/// Palette code of every exponent, kNotInPalette outside.
-std::array<std::uint8_t, 256> invert(const Palette& palette) {
-  std::array<std::uint8_t, 256> code_of;
-  code_of.fill(kNotInPalette);
-  for (std::uint32_t code = 0; code < kPaletteSize; ++code) {
-    code_of[palette[code]] = static_cast<std::uint8_t>(code);
-  }
-  return code_of;
-}
-
 class RangeEncoder {
  public:
   RangeEncoder(const EncodePlan& plan, const SourceWindow& source, EncodedChunks& out)
@@ -35,7 +25,7 @@ class RangeEncoder {
         source_(source),
         out_(out),
         kernels_(tile_kernels()),
-        code_of_(invert(plan.palette)),
+        code_of_(invert_palette(plan.palette)),
         padding_(join_weight(plan.palette[plan.padding_code], 0)) {}
 
   /// `tiles_before`: how many tiles of the sections earlier chunks have filled.
@@ -68,7 +58,7 @@ class RangeEncoder {
     std::uint8_t* sign_mantissa = out_.sign_mantissa.data() + at * kTileByteSectionBytes;
     std::uint8_t* codes = out_.codes.data() + at * kTileCodeSectionBytes;
     alignas(64) std::array<std::uint8_t, kTileElems> exponents;
-    split(row, col, sign_mantissa, exponents.data());
+    split_source_tile(plan_.grid, source_, row, col, padding_, sign_mantissa, exponents.data());
     std::array<std::uint32_t, layout::kSteps> verbatim_lanes;
     kernels_.pack_codes(exponents.data(), code_of_.data(), plan_.padding_code, codes,
                         verbatim_lanes.data());
@@ -81,25 +71,6 @@ class RangeEncoder {
         out_.verbatim_rows.insert(out_.verbatim_rows.end(), from, from + kVerbatimRowBytes);
       }
     }
-  }
-
-  void split(std::uint64_t row, std::uint64_t col, std::uint8_t* sign_mantissa,
-             std::uint8_t* exponents) const {
-    const std::uint64_t rows = std::min<std::uint64_t>(kTileRows, plan_.grid.rows - row);
-    const std::uint64_t cols = std::min<std::uint64_t>(kTileCols, plan_.grid.cols - col);
-    const std::uint16_t* corner =
-        source_.data + (row - source_.first_row) * source_.stride_elems + col;
-    if (rows == kTileRows && cols == kTileCols) {
-      kernels_.split_tile(corner, source_.stride_elems, sign_mantissa, exponents);
-      return;
-    }
-    std::array<std::uint16_t, kTileElems> padded;
-    padded.fill(padding_);
-    for (std::uint64_t r = 0; r < rows; ++r) {
-      std::memcpy(padded.data() + r * kTileCols, corner + r * source_.stride_elems,
-                  cols * sizeof(std::uint16_t));
-    }
-    kernels_.split_tile(padded.data(), kTileCols, sign_mantissa, exponents);
   }
 
   void append_stream(const std::uint8_t* codes, std::uint32_t num_tiles) {

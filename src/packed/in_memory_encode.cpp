@@ -57,7 +57,7 @@ Result<void> count_all_exponents(MatrixView weights, ThreadPool& pool, TensorAna
 // Encodes in waves of two ranges a thread, little enough to stay in cache from task to task. While
 // a wave is being encoded, the one before it is put into the blob and the original is hashed, so
 // that what cannot be spread over threads costs no time of its own; memory beyond the blob is two
-// waves.
+// waves and, until it is appended, the last section.
 class WaveEncoder {
  public:
   WaveEncoder(MatrixView weights, const codec::EncodePlan& plan, std::uint64_t num_verbatim_rows,

@@ -8,41 +8,17 @@
 #include <numeric>
 
 #include "base/try.h"
+#include "codec/source_tile.h"
 #include "codec/tile_kernels.h"
 
 namespace unweight::packed {
 namespace {
 
 using layout::kTileCodeSectionBytes;
-using layout::kTileCols;
 using layout::kTileElems;
-using layout::kTileRows;
 
 // What raw must be beaten by, in percent of the original size.
 constexpr std::uint64_t kMinSavedPercent = 1;
-
-// Exponents of one tile, padded beyond the matrix edge, as a byte tile.
-void tile_exponents(const layout::TileGrid& grid, const codec::SourceWindow& window,
-                    std::uint64_t tile, std::uint16_t padding, std::uint8_t* exponents) {
-  const codec::TileKernels& kernels = codec::tile_kernels();
-  const std::uint64_t first_row = tile / grid.tiles_per_strip() * kTileRows;
-  const std::uint64_t first_col = tile % grid.tiles_per_strip() * kTileCols;
-  const std::uint16_t* source =
-      window.data + (first_row - window.first_row) * window.stride_elems + first_col;
-  alignas(64) std::array<std::uint8_t, kTileElems> sign_mantissa;
-  if (grid.rows - first_row >= kTileRows && grid.cols - first_col >= kTileCols) {
-    kernels.split_tile(source, window.stride_elems, sign_mantissa.data(), exponents);
-    return;
-  }
-  alignas(64) std::array<std::uint16_t, kTileElems> padded;
-  padded.fill(padding);
-  const std::uint64_t rows = std::min<std::uint64_t>(kTileRows, grid.rows - first_row);
-  const std::uint64_t cols = std::min<std::uint64_t>(kTileCols, grid.cols - first_col);
-  for (std::uint64_t r = 0; r < rows; ++r) {
-    std::copy_n(source + r * window.stride_elems, cols, padded.data() + r * kTileCols);
-  }
-  kernels.split_tile(padded.data(), kTileCols, sign_mantissa.data(), exponents);
-}
 
 }  // namespace
 
@@ -68,10 +44,7 @@ Result<void> TensorAnalyzer::finish_exponents() {
                  fmt::format("counted {} of {} x {} weights", counted, grid_.rows, grid_.cols)};
   }
   UNWEIGHT_TRY_ASSIGN(plan_, make_palette_plan(counts_, grid_));
-  code_of_.fill(codec::kNotInPalette);
-  for (std::size_t code = 0; code < plan_.palette.size(); ++code) {
-    code_of_[plan_.palette[code]] = static_cast<std::uint8_t>(code);
-  }
+  code_of_ = codec::invert_palette(plan_.palette);
   return {};
 }
 
@@ -79,14 +52,17 @@ void TensorAnalyzer::count_codes(const codec::SourceWindow& window, codec::Chunk
                                  unsigned worker) {
   const codec::TileKernels& kernels = codec::tile_kernels();
   const std::uint16_t padding = codec::join_weight(plan_.palette[plan_.padding_code], 0);
-  alignas(64) std::array<std::uint8_t, kTileElems> exponents;
+  alignas(64) std::array<std::uint8_t, kTileElems> sign_mantissa, exponents;
   alignas(64) std::array<std::uint8_t, layout::kChunkTiles * kTileCodeSectionBytes> codes;
   std::array<std::uint32_t, layout::kSteps> verbatim_lanes;
   WorkerCounts& counts = workers_[worker];
   for (std::uint64_t chunk = chunks.first; chunk < chunks.first + chunks.count; ++chunk) {
     const std::uint32_t num_tiles = grid_.chunk_tiles(chunk);
     for (std::uint32_t t = 0; t < num_tiles; ++t) {
-      tile_exponents(grid_, window, chunk * layout::kChunkTiles + t, padding, exponents.data());
+      const std::uint64_t tile = chunk * layout::kChunkTiles + t;
+      codec::split_source_tile(grid_, window, tile / grid_.tiles_per_strip() * layout::kTileRows,
+                               tile % grid_.tiles_per_strip() * layout::kTileCols, padding,
+                               sign_mantissa.data(), exponents.data());
       kernels.pack_codes(exponents.data(), code_of_.data(), plan_.padding_code,
                          codes.data() + t * kTileCodeSectionBytes, verbatim_lanes.data());
       for (const std::uint32_t lanes : verbatim_lanes) {
