@@ -31,8 +31,8 @@ Result<void> check_tensor(const gpu::PackedTensor& tensor) {
   }
   const layout::TileGrid grid{e.rows, e.cols};
   if (!grid.representable()) {
-    return invalid(fmt::format("{} x {} is more than 2^35 weights, padding included", e.rows,
-                               e.cols));
+    return invalid(
+        fmt::format("{} x {} is more than 2^35 weights, padding included", e.rows, e.cols));
   }
   const bool huffman = e.family == Family::kHuffman, tiles = grid.num_tiles() != 0;
   if (huffman && e.stream_bytes < codec::kStreamTailBytes) {
@@ -40,8 +40,9 @@ Result<void> check_tensor(const gpu::PackedTensor& tensor) {
                                e.stream_bytes, codec::kStreamTailBytes));
   }
   if (e.max_chunk_stream_bytes > codec::kMaxChunkStreamBytes) {
-    return invalid(fmt::format("packed tensor: a chunk's stream of {} bytes, at most {} are possible",
-                               e.max_chunk_stream_bytes, codec::kMaxChunkStreamBytes));
+    return invalid(
+        fmt::format("packed tensor: a chunk's stream of {} bytes, at most {} are possible",
+                    e.max_chunk_stream_bytes, codec::kMaxChunkStreamBytes));
   }
   UNWEIGHT_TRY(check_section("record", tensor.record, true));
   UNWEIGHT_TRY(check_section("chunk_streams", tensor.chunk_streams, huffman && tiles));
@@ -64,7 +65,8 @@ Result<void> check_matrix(const void* data, std::uint64_t rows, std::uint64_t co
   if (data == nullptr) return invalid("matrix is null");
   if (!is_aligned(data, sizeof(std::uint16_t))) return invalid("matrix is not 2-byte aligned");
   if (row_stride_elems < cols) {
-    return invalid(fmt::format("row stride {} is less than the {} columns", row_stride_elems, cols));
+    return invalid(
+        fmt::format("row stride {} is less than the {} columns", row_stride_elems, cols));
   }
   // So that no address computed from it overflows.
   if (row_stride_elems > (std::uint64_t{1} << 48) / rows) {

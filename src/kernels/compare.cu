@@ -15,9 +15,9 @@ __device__ std::uint32_t differing_halves(std::uint32_t a, std::uint32_t b) {
   return ((x & 0xffff) != 0 ? 1 : 0) + (x >> 16 != 0 ? 1 : 0);
 }
 
-__global__ void __launch_bounds__(kThreads) compare(const std::uint16_t* a, const std::uint16_t* b,
-                                                    std::uint64_t num_elems, bool vectors,
-                                                    unsigned long long* num_differences) {
+__global__ void __launch_bounds__(kThreads)
+    compare(const std::uint16_t* a, const std::uint16_t* b, std::uint64_t num_elems, bool vectors,
+            unsigned long long* num_differences) {
   const std::uint64_t step = std::uint64_t{gridDim.x} * kThreads;
   const std::uint64_t thread = std::uint64_t{blockIdx.x} * kThreads + threadIdx.x;
   unsigned long long differences = 0;
@@ -39,9 +39,12 @@ __global__ void __launch_bounds__(kThreads) compare(const std::uint16_t* a, cons
 cudaError_t count_differences(const std::uint16_t* a, const std::uint16_t* b,
                               std::uint64_t num_elems, unsigned long long* num_differences,
                               cudaStream_t stream) {
-  const bool vectors = (reinterpret_cast<std::uintptr_t>(a) | reinterpret_cast<std::uintptr_t>(b)) % 16 == 0;
+  const bool vectors =
+      (reinterpret_cast<std::uintptr_t>(a) | reinterpret_cast<std::uintptr_t>(b)) % 16 == 0;
   const std::uint64_t wanted = (num_elems + 8 * kThreads - 1) / (8 * kThreads);
-  const auto ctas = static_cast<std::uint32_t>(wanted < 1 ? 1 : wanted > kMaxCtas ? kMaxCtas : wanted);
+  const auto ctas = static_cast<std::uint32_t>(wanted < 1          ? 1
+                                               : wanted > kMaxCtas ? kMaxCtas
+                                                                   : wanted);
   compare<<<ctas, kThreads, 0, stream>>>(a, b, num_elems, vectors, num_differences);
   return cudaGetLastError();
 }

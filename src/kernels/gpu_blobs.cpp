@@ -38,9 +38,8 @@ Result<Encoded> encode_with(const DeviceMatrix& weights, const Extents& extents,
 // Verbatim rows are rare in what is worth packing: room for one row in 64 first, then, if that was
 // not enough, for what the first run counted.
 Result<Encoded> encode_fitting(const DeviceMatrix& weights, Family family, Stream stream) {
-  UNWEIGHT_TRY_ASSIGN(
-      const DeviceBuffer workspace,
-      DeviceBuffer::allocate(encode_workspace_bytes(family, weights.rows, weights.cols)));
+  UNWEIGHT_TRY_ASSIGN(const DeviceBuffer workspace, DeviceBuffer::allocate(encode_workspace_bytes(
+                                                        family, weights.rows, weights.cols)));
   Extents extents = worst_case_extents(family, weights.rows, weights.cols);
   extents.num_verbatim_rows /= 64;
   UNWEIGHT_TRY_ASSIGN(Encoded encoded, encode_with(weights, extents, workspace, stream));
@@ -64,11 +63,11 @@ Result<std::uint64_t> hash_weights(const DeviceMatrix& weights, Stream stream) {
     const std::uint64_t rows = std::min(rows_at_once, weights.rows - row);
     for (std::uint64_t col = 0; col < weights.cols; col += piece_cols) {
       const std::uint64_t cols = std::min(piece_cols, weights.cols - col);
-      UNWEIGHT_TRY_CUDA(cudaMemcpy2DAsync(
-          buffer.data(), cols * sizeof(std::uint16_t),
-          weights.data + row * weights.row_stride_elems + col,
-          weights.row_stride_elems * sizeof(std::uint16_t), cols * sizeof(std::uint16_t), rows,
-          cudaMemcpyDeviceToHost, stream));
+      UNWEIGHT_TRY_CUDA(cudaMemcpy2DAsync(buffer.data(), cols * sizeof(std::uint16_t),
+                                          weights.data + row * weights.row_stride_elems + col,
+                                          weights.row_stride_elems * sizeof(std::uint16_t),
+                                          cols * sizeof(std::uint16_t), rows,
+                                          cudaMemcpyDeviceToHost, stream));
       UNWEIGHT_TRY_CUDA(cudaStreamSynchronize(stream));
       hash.update(std::as_bytes(std::span(buffer).first(rows * cols)));
     }
@@ -92,8 +91,8 @@ Result<std::vector<std::byte>> assemble(const DeviceMatrix& weights, const Encod
   };
   packed::PackedWriter writer(plan, encoded.record.outcome.num_verbatim_rows, sink);
   codec::EncodedChunks chunks;
-  UNWEIGHT_TRY(kernels::download_chunks(encoded.tensor, encoded.record,
-                                        {0, plan.grid.num_chunks()}, stream, chunks));
+  UNWEIGHT_TRY(kernels::download_chunks(encoded.tensor, encoded.record, {0, plan.grid.num_chunks()},
+                                        stream, chunks));
   UNWEIGHT_TRY(writer.append(chunks));
   UNWEIGHT_TRY_ASSIGN([[maybe_unused]] const packed::PackedHeader header,
                       writer.finish(original_xxh3));
@@ -115,11 +114,12 @@ Result<void> upload(std::span<const std::byte> blob, const PackedTensor& tensor,
     return Error{ErrorCode::kInvalidArgument, "the tensor's extents are not those of the blob"};
   }
   const kernels::TensorRecord record = kernels::make_record(header);
-  UNWEIGHT_TRY_CUDA(cudaMemcpyAsync(tensor.record, &record, sizeof(record), cudaMemcpyHostToDevice,
-                                    stream));
+  UNWEIGHT_TRY_CUDA(
+      cudaMemcpyAsync(tensor.record, &record, sizeof(record), cudaMemcpyHostToDevice, stream));
   const std::array<std::byte*, packed::kNumSections> destinations = {
-      tensor.chunk_streams, tensor.verbatim_index, tensor.verbatim_positions, tensor.verbatim_rows,
-      tensor.sign_mantissa, tensor.codes,          tensor.stream};
+      tensor.chunk_streams, tensor.verbatim_index, tensor.verbatim_positions,
+      tensor.verbatim_rows, tensor.sign_mantissa,  tensor.codes,
+      tensor.stream};
   for (std::size_t i = 0; i < destinations.size(); ++i) {
     const packed::SectionEntry& section = header.sections[i];
     if (section.bytes == 0) continue;

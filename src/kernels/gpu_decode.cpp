@@ -63,12 +63,11 @@ Result<void> check_huffman(const PackedTensor& tensor) {
 Result<void> decode(const PackedTensor& tensor, const MutableDeviceMatrix& out, Stream stream,
                     const DecodeOptions& options) {
   UNWEIGHT_TRY(kernels::check_tensor(tensor));
-  UNWEIGHT_TRY(kernels::check_matrix(out.data, out.rows, out.cols, out.row_stride_elems,
-                                     tensor.extents));
+  UNWEIGHT_TRY(
+      kernels::check_matrix(out.data, out.rows, out.cols, out.row_stride_elems, tensor.extents));
   const bool vectors = kernels::is_aligned(out.data, 16) && out.row_stride_elems % 8 == 0;
-  return launch(tensor,
-                {DecodeTarget::Kind::kMatrix, out.data, out.row_stride_elems, vectors}, stream,
-                options);
+  return launch(tensor, {DecodeTarget::Kind::kMatrix, out.data, out.row_stride_elems, vectors},
+                stream, options);
 }
 
 Result<void> decode_to_tiles(const PackedTensor& tensor, std::byte* out, Stream stream,

@@ -26,7 +26,8 @@ Result<void> check_workspace(const std::byte* workspace, std::uint64_t bytes,
     return Error{ErrorCode::kInvalidArgument,
                  fmt::format("workspace has {} bytes, {} are needed", bytes, needed)};
   }
-  if (needed != 0 && (workspace == nullptr || !kernels::is_aligned(workspace, packed::kAlignment))) {
+  if (needed != 0 &&
+      (workspace == nullptr || !kernels::is_aligned(workspace, packed::kAlignment))) {
     return Error{ErrorCode::kInvalidArgument,
                  fmt::format("workspace is null or not {}-byte aligned", packed::kAlignment)};
   }
@@ -96,8 +97,8 @@ Result<void> encode(const DeviceMatrix& weights, const PackedTensor& out, std::b
 Result<EncodeOutcome> encode_outcome(const PackedTensor& tensor, Stream stream) {
   UNWEIGHT_TRY(kernels::check_tensor(tensor));
   EncodeOutcome outcome;
-  UNWEIGHT_TRY_CUDA(cudaMemcpyAsync(&outcome, tensor.record, sizeof(outcome),
-                                    cudaMemcpyDeviceToHost, stream));
+  UNWEIGHT_TRY_CUDA(
+      cudaMemcpyAsync(&outcome, tensor.record, sizeof(outcome), cudaMemcpyDeviceToHost, stream));
   UNWEIGHT_TRY_CUDA(cudaStreamSynchronize(stream));
   return outcome;
 }

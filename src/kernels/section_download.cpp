@@ -38,8 +38,8 @@ Result<std::uint64_t> verbatim_end(const gpu::PackedTensor& tensor, const Tensor
 
 Result<void> download_streams(const gpu::PackedTensor& tensor, codec::ChunkRange chunks,
                               gpu::Stream stream, codec::EncodedChunks& out) {
-  UNWEIGHT_TRY(download(tensor.chunk_streams, chunks.first, chunks.count, out.chunk_streams,
-                        stream));
+  UNWEIGHT_TRY(
+      download(tensor.chunk_streams, chunks.first, chunks.count, out.chunk_streams, stream));
   UNWEIGHT_TRY(wait(stream));
   const std::uint64_t begin = out.chunk_streams.front().stream_offset();
   const codec::ChunkStreamEntry& last = out.chunk_streams.back();
@@ -54,8 +54,8 @@ Result<void> download_streams(const gpu::PackedTensor& tensor, codec::ChunkRange
 
 Result<TensorRecord> download_record(const gpu::PackedTensor& tensor, gpu::Stream stream) {
   TensorRecord record;
-  UNWEIGHT_TRY_CUDA(cudaMemcpyAsync(&record, tensor.record, sizeof(record), cudaMemcpyDeviceToHost,
-                                    stream));
+  UNWEIGHT_TRY_CUDA(
+      cudaMemcpyAsync(&record, tensor.record, sizeof(record), cudaMemcpyDeviceToHost, stream));
   UNWEIGHT_TRY(wait(stream));
   return record;
 }
@@ -88,10 +88,10 @@ Result<void> download_chunks(const gpu::PackedTensor& tensor, const TensorRecord
   const std::uint64_t end_tile =
       std::min((chunks.first + chunks.count) * layout::kChunkTiles, grid.num_tiles());
   UNWEIGHT_TRY(download(tensor.sign_mantissa, first_tile * layout::kTileByteSectionBytes,
-                        (end_tile - first_tile) * layout::kTileByteSectionBytes,
-                        out.sign_mantissa, stream));
-  UNWEIGHT_TRY(download(tensor.verbatim_index, chunks.first, chunks.count, out.verbatim_index,
+                        (end_tile - first_tile) * layout::kTileByteSectionBytes, out.sign_mantissa,
                         stream));
+  UNWEIGHT_TRY(
+      download(tensor.verbatim_index, chunks.first, chunks.count, out.verbatim_index, stream));
   if (tensor.extents.family == Family::kPalette) {
     UNWEIGHT_TRY(download(tensor.codes, first_tile * layout::kTileCodeSectionBytes,
                           (end_tile - first_tile) * layout::kTileCodeSectionBytes, out.codes,
@@ -99,16 +99,16 @@ Result<void> download_chunks(const gpu::PackedTensor& tensor, const TensorRecord
   } else {
     UNWEIGHT_TRY(download_streams(tensor, chunks, stream, out));
   }
-  UNWEIGHT_TRY_ASSIGN(const std::uint64_t end,
-                      verbatim_end(tensor, record, chunks.first + chunks.count, grid.num_chunks(),
-                                   stream));
+  UNWEIGHT_TRY_ASSIGN(
+      const std::uint64_t end,
+      verbatim_end(tensor, record, chunks.first + chunks.count, grid.num_chunks(), stream));
   UNWEIGHT_TRY(wait(stream));
   const std::uint64_t first = out.verbatim_index.front().first_verbatim_row;
   for (codec::VerbatimIndexEntry& entry : out.verbatim_index) {
     entry.first_verbatim_row -= static_cast<std::uint32_t>(first);
   }
-  UNWEIGHT_TRY(download(tensor.verbatim_positions, first, end - first, out.verbatim_positions,
-                        stream));
+  UNWEIGHT_TRY(
+      download(tensor.verbatim_positions, first, end - first, out.verbatim_positions, stream));
   UNWEIGHT_TRY(download(tensor.verbatim_rows, first * codec::kVerbatimRowBytes,
                         (end - first) * codec::kVerbatimRowBytes, out.verbatim_rows, stream));
   return wait(stream);

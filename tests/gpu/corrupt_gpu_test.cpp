@@ -101,7 +101,8 @@ TEST_F(CorruptGpuTest, DecodersStayInsideTheirBuffers) {
        {testing::student_t_tensor(rows, 330), testing::lone_outliers_tensor(),
         testing::random_bits_tensor(33, 130)}) {
     if (small_sizes() && t.weights.size() > 200000) continue;
-    for (const Family family : {Family::kPalette, Family::kHuffman}) corrupt_every_section(t, family);
+    for (const Family family : {Family::kPalette, Family::kHuffman})
+      corrupt_every_section(t, family);
   }
 }
 
@@ -118,9 +119,9 @@ TEST_F(CorruptGpuTest, StatusSpeaksOfStreams) {
   EXPECT_NE(run_decoders(t, tensor.view, out) & gpu::kStatusStreamMismatch, 0u);
   ASSERT_TRUE(gpu::upload(*blob, tensor.view, nullptr).ok());
   const std::uint64_t far_away = 0x0000ffffffffff00;  // an offset behind the section
-  ASSERT_EQ(cudaMemcpy(tensor.chunk_streams.data(), &far_away, sizeof(far_away),
-                       cudaMemcpyHostToDevice),
-            cudaSuccess);
+  ASSERT_EQ(
+      cudaMemcpy(tensor.chunk_streams.data(), &far_away, sizeof(far_away), cudaMemcpyHostToDevice),
+      cudaSuccess);
   EXPECT_NE(run_decoders(t, tensor.view, out) & gpu::kStatusBadIndex, 0u);
 }
 

@@ -45,7 +45,8 @@ std::vector<std::uint8_t> decoded(
   std::vector<std::uint8_t> first;
   for (const std::uint32_t max_sms : {0u, 3u}) {
     Guarded out(bytes);
-    const Guarded status = Guarded::of(std::span<const std::uint32_t>(std::vector<std::uint32_t>{0}));
+    const Guarded status =
+        Guarded::of(std::span<const std::uint32_t>(std::vector<std::uint32_t>{0}));
     gpu::DecodeOptions options;
     options.launch.max_sms = max_sms;
     options.status = status.as<std::uint32_t>();
@@ -99,11 +100,12 @@ void expect_exponents(const HostileTensor& t, const Loaded& loaded) {
                                return gpu::decode_exponents(loaded.tensor->view, out, nullptr, o);
                              });
   std::vector<std::uint8_t> expected(bytes.size());
-  for_each_weight(t, padding_of(loaded.blob),
-                  [&](std::uint64_t tile, layout::LanePosition p, std::uint16_t weight) {
-                    expected[tile * layout::kTileByteSectionBytes +
-                             layout::byte_section_offset(p)] = codec::exponent_of(weight);
-                  });
+  for_each_weight(
+      t, padding_of(loaded.blob),
+      [&](std::uint64_t tile, layout::LanePosition p, std::uint16_t weight) {
+        expected[tile * layout::kTileByteSectionBytes + layout::byte_section_offset(p)] =
+            codec::exponent_of(weight);
+      });
   EXPECT_TRUE(bytes == expected);
 }
 

@@ -66,7 +66,8 @@ TEST_F(EncodeGpuTest, AnyStrideAndAlignment) {
 // Twice into poisoned memory: the same bytes both times, guards intact.
 TEST_F(EncodeGpuTest, DeterministicAndInsideItsSections) {
   const std::uint64_t n = small_sizes() ? 200 : 1500;
-  for (const HostileTensor& t : {testing::student_t_tensor(n, 333), testing::random_bits_tensor(70, 130)}) {
+  for (const HostileTensor& t :
+       {testing::student_t_tensor(n, 333), testing::random_bits_tensor(70, 130)}) {
     const Guarded weights = upload(t);
     for (const Family family : kFamilies) {
       const gpu::Extents extents = gpu::worst_case_extents(family, t.rows, t.cols);
@@ -101,9 +102,9 @@ TEST_F(EncodeGpuTest, TooSmallExtentsAreReportedAndKept) {
     gpu::Extents extents = worst;
     (few_rows ? extents.num_verbatim_rows : extents.stream_bytes) = 100;
     GuardedTensor tensor(extents);
-    ASSERT_TRUE(gpu::encode(matrix(t, weights), tensor.view, workspace.data(), workspace.bytes(),
-                            nullptr)
-                    .ok());
+    ASSERT_TRUE(
+        gpu::encode(matrix(t, weights), tensor.view, workspace.data(), workspace.bytes(), nullptr)
+            .ok());
     const auto outcome = gpu::encode_outcome(tensor.view, nullptr);
     ASSERT_TRUE(outcome.ok());
     EXPECT_FALSE(outcome->fits);
@@ -175,7 +176,8 @@ TEST_F(EncodeGpuTest, ArgumentsAreChecked) {
   out = tensor.view;
   out.extents.family = Family::kRaw;
   EXPECT_EQ(run(good, out, workspace.bytes()), ErrorCode::kInvalidArgument);
-  EXPECT_FALSE(gpu::encode_blob({nullptr, std::uint64_t{1} << 40, 1, 1}, Family::kPalette, nullptr).ok());
+  EXPECT_FALSE(
+      gpu::encode_blob({nullptr, std::uint64_t{1} << 40, 1, 1}, Family::kPalette, nullptr).ok());
 }
 
 }  // namespace

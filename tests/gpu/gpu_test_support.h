@@ -55,9 +55,9 @@ class Guarded {
   static Guarded of(std::span<const T> values) {
     Guarded guarded(values.size_bytes());
     if (!values.empty()) {
-      EXPECT_EQ(cudaMemcpy(guarded.data(), values.data(), values.size_bytes(),
-                           cudaMemcpyHostToDevice),
-                cudaSuccess);
+      EXPECT_EQ(
+          cudaMemcpy(guarded.data(), values.data(), values.size_bytes(), cudaMemcpyHostToDevice),
+          cudaSuccess);
     }
     return guarded;
   }

@@ -82,13 +82,9 @@ inline std::uint32_t HuffmanShape::shared_bytes(std::uint32_t begin) const {
   return HuffmanAddresses(begin, *this).end - begin;
 }
 
-/// Tiles that are gathered before they are stored.
-template <Kind kKind>
-inline constexpr std::uint32_t kStagedTiles = kKind == Kind::kMatrix ? 2 : 0;
-
 template <Kind kKind>
 inline constexpr std::uint32_t kMaxWarps =
-    kStagedTiles<kKind> != 0 ? HuffmanShape::kMaxStagingWarps : HuffmanShape::kMaxWarps;
+    kKind == Kind::kMatrix ? HuffmanShape::kMaxStagingWarps : HuffmanShape::kMaxWarps;
 
 template <Kind kKind>
 inline constexpr bool kNeedsSignMantissa = kKind == Kind::kMatrix || kKind == Kind::kTiles;
@@ -165,8 +161,9 @@ struct ArrivingString {
   }
 };
 
-/// Decodes the chunk's tiles two by two. Returns where the lane's codes ended.
-template <Kind kKind, bool kRun>
+/// Decodes the chunk's tiles two by two; kStaged of them are gathered before they are stored.
+/// Returns where the lane's codes ended.
+template <Kind kKind, std::uint32_t kStaged, bool kRun>
 __device__ __forceinline__ std::uint32_t decode_tiles(const DecodeParams& params, const DecodeTarget& target,
                                              const HuffmanShared& shared, std::uint32_t table,
                                              const ArrivingString& string, std::uint32_t first_tile,
@@ -200,7 +197,14 @@ __device__ __forceinline__ std::uint32_t decode_tiles(const DecodeParams& params
       std::uint32_t words[16];
       decode_tile<kKind, kRun>(reader, table, run, shared.pair_words, words);
       if constexpr (kKind == Kind::kMatrix) {
-        stage_tile(words, bytes[i], stage + i * kStageBytes, lane);
+        stage_tile(words, bytes[i], stage + i % kStaged * kStageBytes, lane);
+        if (i % kStaged == kStaged - 1 || i == group_tiles - 1) {
+          const TilePlace second = place.next(tiles_per_strip);
+          __syncwarp();
+          store_staged_tiles<kStaged>(params, target, place, second, i % kStaged == 1, stage, lane);
+          __syncwarp();
+          place = kStaged == 2 ? second.next(tiles_per_strip) : second;
+        }
       } else if constexpr (kKind == Kind::kTiles) {
         store_weight_tile(words, bytes[i], target.out, tile, lane);
       } else if constexpr (kKind == Kind::kExponents) {
@@ -208,13 +212,6 @@ __device__ __forceinline__ std::uint32_t decode_tiles(const DecodeParams& params
       } else {
         store_code_tile(words, target.out, tile, lane);
       }
-    }
-    if constexpr (kKind == Kind::kMatrix) {
-      __syncwarp();
-      const TilePlace second = place.next(tiles_per_strip);
-      store_staged_tiles<kGroup>(params, target, place, second, group_tiles == kGroup, stage, lane);
-      place = second.next(tiles_per_strip);
-      __syncwarp();
     }
   }
   return reader.position();
@@ -240,7 +237,7 @@ __device__ __forceinline__ void report(const DecodeParams& params, std::uint32_t
   if (bits != 0 && params.status != nullptr) atomicOr(params.status, bits);
 }
 
-template <Kind kKind>
+template <Kind kKind, std::uint32_t kStaged>
 __global__ void __launch_bounds__(kMaxWarps<kKind> * layout::kLanes, 1)
     huffman_decode(const __grid_constant__ DecodeParams params,
                    const __grid_constant__ DecodeTarget target,
@@ -275,9 +272,9 @@ __global__ void __launch_bounds__(kMaxWarps<kKind> * layout::kLanes, 1)
   while (chunk < num_chunks) {
     const std::uint32_t num_tiles = params.grid.chunk_tiles(chunk);
     const auto decode = [&]<bool kRun>() {
-      return decode_tiles<kKind, kRun>(params, target, shared, at.table, arriving,
-                                       chunk * layout::kChunkTiles, num_tiles, tiles_per_strip,
-                                       stage, lane);
+      return decode_tiles<kKind, kStaged, kRun>(params, target, shared, at.table, arriving,
+                                                chunk * layout::kChunkTiles, num_tiles,
+                                                tiles_per_strip, stage, lane);
     };
     const std::uint32_t end =
         is_run ? decode.template operator()<true>() : decode.template operator()<false>();
@@ -296,16 +293,22 @@ __global__ void __launch_bounds__(kMaxWarps<kKind> * layout::kLanes, 1)
   }
 }
 
+struct HuffmanLaunch {
+  HuffmanShape shape;
+  std::uint64_t rounds;  ///< chunks of the busiest warp
+};
+
 /// As many warps as chunks and shared memory give work and room for, evenly loaded.
 template <Kind kKind>
-HuffmanShape huffman_shape(std::uint32_t max_chunk_stream_bytes, std::uint64_t num_chunks,
-                           std::uint32_t num_ctas, const gpu::LaunchLimits& limits) {
+HuffmanLaunch huffman_shape(std::uint32_t max_chunk_stream_bytes, std::uint32_t staged_tiles,
+                            std::uint64_t num_chunks, std::uint32_t num_ctas,
+                            const gpu::LaunchLimits& limits) {
   HuffmanShape shape{};
   constexpr std::uint32_t kVector = HuffmanShape::kVectorBytes;
   shape.stream_bytes =
       (max_chunk_stream_bytes + kVector - 1 + HuffmanShape::kReadAheadBytes) / kVector * kVector +
       kVector + HuffmanShape::kLeadBytes;
-  shape.stage_bytes = kStagedTiles<kKind> * kStageBytes;
+  shape.stage_bytes = staged_tiles * kStageBytes;
   shape.num_warps = kMaxWarps<kKind>;
   while (shape.num_warps > 1 &&
          shape.shared_bytes(limits.reserved_shared_bytes) > limits.max_shared_bytes) {
@@ -315,7 +318,23 @@ HuffmanShape huffman_shape(std::uint32_t max_chunk_stream_bytes, std::uint64_t n
   const std::uint64_t rounds = (num_chunks + most - 1) / most;
   shape.num_warps =
       static_cast<std::uint32_t>((num_chunks + num_ctas * rounds - 1) / (num_ctas * rounds));
-  return shape;
+  return {shape, rounds};
+}
+
+template <Kind kKind, std::uint32_t kStaged>
+cudaError_t launch_shape(const DecodeParams& params, const DecodeTarget& target,
+                         const HuffmanShape& shape, std::uint32_t num_ctas,
+                         const gpu::LaunchLimits& limits, cudaStream_t stream) {
+  const auto kernel = huffman_decode<kKind, kStaged>;
+  const cudaError_t status =
+      cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                           static_cast<int>(limits.max_shared_bytes));
+  if (status != cudaSuccess) return status;
+  // More than half of an SM's shared memory: CTAs of a limited launch never share an SM.
+  const std::uint32_t shared = std::max(shape.shared_bytes(limits.reserved_shared_bytes),
+                                        limits.max_shared_bytes / 2 + 1024);
+  kernel<<<num_ctas, shape.num_warps * layout::kLanes, shared, stream>>>(params, target, shape);
+  return cudaGetLastError();
 }
 
 template <Kind kKind>
@@ -326,17 +345,20 @@ cudaError_t launch_huffman(const DecodeParams& params, const DecodeTarget& targe
   std::uint64_t ctas = std::min<std::uint64_t>(limits.num_sms, num_chunks);
   if (max_sms != 0) ctas = std::min<std::uint64_t>(ctas, max_sms);
   const auto num_ctas = static_cast<std::uint32_t>(ctas);
-  const HuffmanShape shape =
-      huffman_shape<kKind>(params.max_chunk_stream_bytes, num_chunks, num_ctas, limits);
-  const cudaError_t status =
-      cudaFuncSetAttribute(huffman_decode<kKind>, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                           static_cast<int>(limits.max_shared_bytes));
-  if (status != cudaSuccess) return status;
-  // More than half of an SM's shared memory: CTAs of a limited launch never share an SM.
-  const std::uint32_t shared = std::max(shape.shared_bytes(limits.reserved_shared_bytes), limits.max_shared_bytes / 2 + 1024);
-  huffman_decode<kKind><<<num_ctas, shape.num_warps * layout::kLanes, shared, stream>>>(
-      params, target, shape);
-  return cudaGetLastError();
+  const auto shape_with = [&](std::uint32_t staged_tiles) {
+    return huffman_shape<kKind>(params.max_chunk_stream_bytes, staged_tiles, num_chunks, num_ctas,
+                                limits);
+  };
+  if constexpr (kKind == Kind::kMatrix) {
+    // Two staged tiles are better, unless their room costs a round of chunks.
+    const HuffmanLaunch two = shape_with(2), one = shape_with(1);
+    if (one.rounds < two.rounds) {
+      return launch_shape<kKind, 1>(params, target, one.shape, num_ctas, limits, stream);
+    }
+    return launch_shape<kKind, 2>(params, target, two.shape, num_ctas, limits, stream);
+  } else {
+    return launch_shape<kKind, 0>(params, target, shape_with(0).shape, num_ctas, limits, stream);
+  }
 }
 
 }  // namespace unweight::kernels

@@ -4,8 +4,8 @@
 namespace unweight::kernels {
 
 template cudaError_t launch_huffman<DecodeTarget::Kind::kMatrix>(const DecodeParams&,
-                                                            const DecodeTarget&,
-                                                            const gpu::LaunchLimits&,
-                                                            std::uint32_t, cudaStream_t);
+                                                                 const DecodeTarget&,
+                                                                 const gpu::LaunchLimits&,
+                                                                 std::uint32_t, cudaStream_t);
 
 }  // namespace unweight::kernels

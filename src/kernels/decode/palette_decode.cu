@@ -4,8 +4,10 @@
 // Bound by:   memory: 1.5 bytes a weight read, 2 written
 // Requires:   checked pointers and sizes; section contents may be anything
 // Threads:    a warp a tile
-// Pipeline:   16-byte loads -> exponents by byte permutes -> stage in shared memory (row-major only)
-//             -> stores of 128-byte rows -> verbatim rows over it. Latency is hidden by other warps.
+// Pipeline:   16-byte loads -> exponents by byte permutes -> stage in shared memory (row-major
+// only)
+//             -> stores of 128-byte rows -> verbatim rows over it. Latency is hidden by other
+//             warps.
 // Launch:     all SMs: a CTA of 8 warps for 8 tiles. Limited: one CTA of 32 warps an SM, whose
 //             shared memory lets no second one in, going round over the tiles.
 // Measured, Rejected: docs/kernels/palette-decode.md
@@ -22,17 +24,14 @@ constexpr std::uint32_t kWarps = 8;
 constexpr std::uint32_t kWarpsOfLimitedCta = 32;
 
 template <Kind kKind>
-__device__ __forceinline__ void decode_palette_tile(const DecodeParams& params,
-                                                    const DecodeTarget& target,
-                                                    const PaletteRegisters& palette,
-                                                    std::uint32_t tile,
-                                                    std::uint32_t tiles_per_strip,
-                                                    std::uint32_t stage, std::uint32_t lane) {
+__device__ __forceinline__ void decode_palette_tile(
+    const DecodeParams& params, const DecodeTarget& target, const PaletteRegisters& palette,
+    std::uint32_t tile, std::uint32_t tiles_per_strip, std::uint32_t stage, std::uint32_t lane) {
   const LaneBytes bytes = load_lane_bytes(params.sign_mantissa, tile, lane);
-  const uint4 codes = __ldcs(reinterpret_cast<const uint4*>(
-                                 params.codes +
-                                 std::uint64_t{tile} * layout::kTileCodeSectionBytes) +
-                             lane);
+  const uint4 codes =
+      __ldcs(reinterpret_cast<const uint4*>(params.codes +
+                                            std::uint64_t{tile} * layout::kTileCodeSectionBytes) +
+             lane);
   const std::uint32_t mask = params.verbatim_index[tile / layout::kChunkTiles].tile_mask;
   std::uint32_t exponents[16];
   step_exponents(palette, codes.x, exponents);
@@ -89,8 +88,9 @@ cudaError_t launch(const DecodeParams& params, const DecodeTarget& target,
     ctas = std::min<std::uint64_t>(ctas, max_sms);
     shared = std::max(shared, limits.max_shared_bytes / 2 + 1024);
   }
-  palette_decode<kKind><<<static_cast<std::uint32_t>(ctas), warps * layout::kLanes, shared,
-                          stream>>>(params, target);
+  palette_decode<kKind>
+      <<<static_cast<std::uint32_t>(ctas), warps * layout::kLanes, shared, stream>>>(params,
+                                                                                     target);
   return cudaGetLastError();
 }
 

@@ -69,12 +69,17 @@ __device__ __forceinline__ void patch_row(const DecodeParams& params, const Deco
     for (std::uint32_t k = 0; k < layout::kRowElems; ++k) out[k] = row.w[k];
   } else {
 #pragma unroll
-    for (std::uint32_t k = 0; k < layout::kRowElems; ++k) {
+    for (std::uint32_t k = 0; k < layout::kRowElems; k += 2) {  // two neighbours of a matrix row
       const layout::TilePosition p = layout::tile_position({owner, layout::kRowElems * step + k});
       const std::uint64_t r = std::uint64_t{tile / tiles_per_strip} * layout::kTileRows + p.row;
       const std::uint64_t c = std::uint64_t{tile % tiles_per_strip} * layout::kTileCols + p.col;
-      if (r < params.grid.rows && c < params.grid.cols) {
-        static_cast<std::uint16_t*>(target.out)[r * target.stride_elems + c] = row.w[k];
+      if (r >= params.grid.rows || c >= params.grid.cols) continue;
+      std::uint16_t* out = static_cast<std::uint16_t*>(target.out) + r * target.stride_elems + c;
+      if (target.rows_are_vectors && c + 1 < params.grid.cols) {
+        *reinterpret_cast<std::uint32_t*>(out) = row.w[k] | std::uint32_t{row.w[k + 1]} << 16;
+      } else {
+        out[0] = row.w[k];
+        if (c + 1 < params.grid.cols) out[1] = row.w[k + 1];
       }
     }
   }

@@ -3,7 +3,8 @@
 // Computes:   record.pair_counts -> code_lengths, code_bits, decode_table, max_code_length,
 //             single_symbol: package-merge and canonical code of codec/huffman_code.cpp, to the bit
 // Bound by:   latency; one CTA
-// Pipeline:   package-merge (Larmore & Hirschberg 1990) is 13 merges of two sorted lists. A merge is
+// Pipeline:   package-merge (Larmore & Hirschberg 1990) is 13 merges of two sorted lists. A merge
+// is
 //             done at once: the place of an element is its own rank plus the number of elements of
 //             the other list that go before it, by binary search. On ties symbols go first.
 // Rejected:   one thread, as the CPU does it: about 0.4 ms of dependent shared-memory accesses.
@@ -19,7 +20,7 @@ using Weight = unsigned long long;
 
 struct SharedStorage {
   Weight counts[kSymbols];
-  Weight sorted[kSymbols];      // of the pairs that occur, ascending (ties: lower pair first)
+  Weight sorted[kSymbols];        // of the pairs that occur, ascending (ties: lower pair first)
   Weight coins[2][2 * kSymbols];  // the list of this level and of the one below
   std::uint16_t symbol_place[kLevels][kSymbols];  // where symbol s stands in each level's list
   std::uint8_t pair_at[kSymbols];                 // rank -> pair

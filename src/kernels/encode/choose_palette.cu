@@ -42,8 +42,8 @@ __device__ std::uint8_t padding_code(const Count* counts, const codec::Palette& 
   return code;
 }
 
-__global__ void __launch_bounds__(kExponents) choose_palette(TensorRecord* record,
-                                                             std::uint64_t num_weights) {
+__global__ void __launch_bounds__(kExponents)
+    choose_palette(TensorRecord* record, std::uint64_t num_weights) {
   __shared__ Count counts[kExponents], run_sums[kExponents], frequent_inside, run_inside;
   __shared__ std::uint32_t warp_masks[kExponents / 32], best_start;
   __shared__ codec::Palette palette;
@@ -55,8 +55,7 @@ __global__ void __launch_bounds__(kExponents) choose_palette(TensorRecord* recor
   std::uint32_t more_frequent = 0;
 #pragma unroll 16
   for (std::uint32_t other = 0; other < kExponents; ++other) {
-    more_frequent +=
-        counts[other] > counts[e] || (counts[other] == counts[e] && other < e) ? 1 : 0;
+    more_frequent += counts[other] > counts[e] || (counts[other] == counts[e] && other < e) ? 1 : 0;
   }
   const bool frequent = more_frequent < codec::kPaletteSize;
   if (frequent) atomicAdd(&frequent_inside, counts[e]);
@@ -85,7 +84,8 @@ __global__ void __launch_bounds__(kExponents) choose_palette(TensorRecord* recor
   __syncthreads();
   if (e < codec::kPaletteSize) record->palette[e] = palette[e];
   if (e == 0) {
-    record->palette_is_run = palette[codec::kPaletteSize - 1] - palette[0] + 1 == codec::kPaletteSize;
+    record->palette_is_run =
+        palette[codec::kPaletteSize - 1] - palette[0] + 1 == codec::kPaletteSize;
     record->padding_code = padding_code(counts, palette);
   }
 }

@@ -65,7 +65,8 @@ __global__ void __launch_bounds__(kThreads) count_exponents(Params params) {
   const std::uint64_t segments_per_row = (params.cols + kSegmentElems - 1) / kSegmentElems;
   const std::uint64_t num_segments = params.rows * segments_per_row;
   const std::uint32_t warps = gridDim.x * (kThreads / layout::kLanes);
-  for (std::uint64_t segment = blockIdx.x * (kThreads / layout::kLanes) + threadIdx.x / layout::kLanes;
+  for (std::uint64_t segment =
+           blockIdx.x * (kThreads / layout::kLanes) + threadIdx.x / layout::kLanes;
        segment < num_segments; segment += warps) {
     const std::uint64_t row = segment / segments_per_row;
     const std::uint64_t col = segment % segments_per_row * kSegmentElems;

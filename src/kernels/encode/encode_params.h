@@ -37,7 +37,7 @@ struct EncodeParams {
                                               ///< count until place_chunks has run
   codec::VerbatimPosition* verbatim_positions;
   std::uint8_t* verbatim_rows;
-  std::uint64_t verbatim_capacity;        ///< rows
+  std::uint64_t verbatim_capacity;         ///< rows
   codec::ChunkStreamEntry* chunk_streams;  ///< kHuffman: [num_chunks]
   std::uint32_t* chunk_bytes;              ///< kHuffman, scratch: [num_chunks]
   std::uint8_t* stream;                    ///< kHuffman

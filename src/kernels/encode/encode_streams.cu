@@ -36,7 +36,8 @@ class BitWriter {
   __device__ BitWriter(std::uint32_t* image, std::uint32_t image_bit, std::uint32_t first_bit)
       : image_(ptx::shared_address(image)),
         // Negative before the image: then it is beyond the end as well, until it gets there.
-        offset_(static_cast<std::uint32_t>(static_cast<std::int32_t>(first_bit - image_bit) >> 5 << 2)),
+        offset_(
+            static_cast<std::uint32_t>(static_cast<std::int32_t>(first_bit - image_bit) >> 5 << 2)),
         num_bits_(first_bit % 32) {}
 
   __device__ __forceinline__ void append(std::uint32_t bits, std::uint32_t length) {
@@ -158,7 +159,8 @@ __device__ void encode_chunk(const EncodeParams& params, std::uint32_t chunk, st
   }
 }
 
-__global__ void __launch_bounds__(kThreads, 1) encode_streams(const __grid_constant__ EncodeParams params) {
+__global__ void __launch_bounds__(kThreads, 1)
+    encode_streams(const __grid_constant__ EncodeParams params) {
   extern __shared__ __align__(128) std::uint8_t shared_bytes[];
   auto& shared = *reinterpret_cast<SharedStorage*>(shared_bytes);
   if (params.record->outcome.stream_bytes > params.stream_capacity) return;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// Computes:   weights -> verbatim_positions and verbatim_rows, in the order of chunk, tile, step, lane
-// Bound by:   reading the tiles that have verbatim rows again; few, where packing pays
+// Computes:   weights -> verbatim_positions and verbatim_rows, in the order of chunk, tile, step,
+// lane Bound by:   reading the tiles that have verbatim rows again; few, where packing pays
 // Requires:   verbatim_index and record.outcome as place_chunks leaves them, record.code_of
 // Threads:    a warp a chunk
 #include "kernels/encode/encode_params.h"
@@ -56,7 +56,8 @@ __device__ std::uint32_t gather_tile(const EncodeParams& params, SharedStorage& 
   return rows;
 }
 
-__global__ void __launch_bounds__(kThreads) gather_verbatim(const __grid_constant__ EncodeParams params) {
+__global__ void __launch_bounds__(kThreads)
+    gather_verbatim(const __grid_constant__ EncodeParams params) {
   __shared__ SharedStorage shared;
   if (params.record->outcome.num_verbatim_rows == 0) return;
   shared.code_of[threadIdx.x] = params.record->code_of[threadIdx.x];

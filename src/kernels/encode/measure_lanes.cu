@@ -29,8 +29,7 @@ __device__ void write_entry(const EncodeParams& params, std::uint32_t chunk, std
   std::uint32_t shift = 0;
   while ((longest - shortest + (1u << shift) - 1) >> shift > kMaxDelta) ++shift;
   const std::uint32_t delta = (code_bits - shortest + (1u << shift) - 1) >> shift;
-  const std::uint32_t total =
-      __reduce_add_sync(~0u, shortest + (delta << shift));
+  const std::uint32_t total = __reduce_add_sync(~0u, shortest + (delta << shift));
   codec::ChunkStreamEntry& entry = params.chunk_streams[chunk];
   entry.lane_delta[lane] = static_cast<std::uint8_t>(delta);
   if (lane == 0) {
@@ -39,19 +38,21 @@ __device__ void write_entry(const EncodeParams& params, std::uint32_t chunk, std
   }
 }
 
-__global__ void __launch_bounds__(kThreads) measure_lanes(const __grid_constant__ EncodeParams params) {
+__global__ void __launch_bounds__(kThreads)
+    measure_lanes(const __grid_constant__ EncodeParams params) {
   __shared__ std::uint8_t lengths[codec::kNumPairs];
-  if (threadIdx.x < codec::kNumPairs) lengths[threadIdx.x] = params.record->code_lengths[threadIdx.x];
+  if (threadIdx.x < codec::kNumPairs)
+    lengths[threadIdx.x] = params.record->code_lengths[threadIdx.x];
   __syncthreads();
   const std::uint32_t lane = threadIdx.x % layout::kLanes, warp = threadIdx.x / layout::kLanes;
   const auto num_chunks = static_cast<std::uint32_t>(params.grid.num_chunks());
   for (std::uint32_t chunk = blockIdx.x * kWarps + warp; chunk < num_chunks;
        chunk += gridDim.x * kWarps) {
     const std::uint32_t num_tiles = params.grid.chunk_tiles(chunk);
-    const auto* words = reinterpret_cast<const uint4*>(
-                            params.codes + std::uint64_t{chunk} * layout::kChunkTiles *
-                                               layout::kTileCodeSectionBytes) +
-                        lane;
+    const auto* words =
+        reinterpret_cast<const uint4*>(params.codes + std::uint64_t{chunk} * layout::kChunkTiles *
+                                                          layout::kTileCodeSectionBytes) +
+        lane;
     std::uint32_t bits = 0;
 #pragma unroll 8
     for (std::uint32_t tile = 0; tile < num_tiles; ++tile) {

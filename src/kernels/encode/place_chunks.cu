@@ -65,7 +65,8 @@ __device__ void write_outcome(const EncodeParams& params, Sums totals, std::uint
   }
 }
 
-__global__ void __launch_bounds__(kThreads) place_chunks(const __grid_constant__ EncodeParams params) {
+__global__ void __launch_bounds__(kThreads)
+    place_chunks(const __grid_constant__ EncodeParams params) {
   static_assert(kWarps == kWarpThreads);
   __shared__ Sums warp_sums[kWarps];
   __shared__ std::uint32_t longest;

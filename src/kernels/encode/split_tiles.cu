@@ -5,7 +5,8 @@
 // Bound by:   memory: reads 2 bytes a weight, writes 1.5
 // Requires:   record.code_of; pair_counts and verbatim_index are zero
 // Threads:    a warp a tile; tiles go round over all warps
-// Pipeline:   row-major pieces -> stage in shared memory -> ldmatrix -> fragments -> split, look up,
+// Pipeline:   row-major pieces -> stage in shared memory -> ldmatrix -> fragments -> split, look
+// up,
 //             pack -> 16-byte stores. Latency is hidden by 32 warps a SM.
 // Shared map: pair counters[256][32] (a lane its own bank, as in count_exponents) | stages
 #include "kernels/encode/encode_params.h"
@@ -27,9 +28,9 @@ struct SharedStorage {
 
 /// One lane's share of a tile, ready to be stored.
 struct LaneTile {
-  std::uint32_t sign_mantissa[8];        ///< bytes i = 0..31
-  std::uint32_t codes[layout::kSteps];   ///< a word a step, as the code section has them
-  std::uint32_t verbatim_steps;          ///< bit s: the row of step s has a weight outside
+  std::uint32_t sign_mantissa[8];       ///< bytes i = 0..31
+  std::uint32_t codes[layout::kSteps];  ///< a word a step, as the code section has them
+  std::uint32_t verbatim_steps;         ///< bit s: the row of step s has a weight outside
 };
 
 /// sign_mantissa bytes of a register in bytes 0 and 2.
@@ -84,7 +85,8 @@ __device__ __forceinline__ void note_verbatim(const EncodeParams& params, std::u
 }
 
 template <bool kCountPairs>
-__global__ void __launch_bounds__(kThreads, kCtasPerSm) split_tiles(const __grid_constant__ EncodeParams params) {
+__global__ void __launch_bounds__(kThreads, kCtasPerSm)
+    split_tiles(const __grid_constant__ EncodeParams params) {
   extern __shared__ __align__(128) std::uint8_t shared_bytes[];
   auto& shared = *reinterpret_cast<SharedStorage<kCountPairs>*>(shared_bytes);
   if constexpr (kCountPairs) {
@@ -125,7 +127,8 @@ __global__ void __launch_bounds__(kThreads, kCtasPerSm) split_tiles(const __grid
     if (threadIdx.x < codec::kNumPairs) {
       std::uint64_t sum = 0;
       for (std::uint32_t i = 0; i < layout::kLanes; ++i) {
-        sum += shared.pair_counters[threadIdx.x * layout::kLanes + (i + threadIdx.x) % layout::kLanes];
+        sum +=
+            shared.pair_counters[threadIdx.x * layout::kLanes + (i + threadIdx.x) % layout::kLanes];
       }
       if (sum != 0) {
         atomicAdd(reinterpret_cast<unsigned long long*>(&params.record->pair_counts[threadIdx.x]),
