@@ -269,9 +269,21 @@ def nvcomp_time(bench, nvcomp, original, data_type, settings):
     return bench.time(decode, copies, bench.stream), stored
 
 
+def import_nvcomp():
+    """Where another package made `nvidia` a package with an __init__, Python looks for nvcomp beside
+    that only, not in the other folders of sys.path."""
+    import nvidia
+    for folder in sys.path:
+        beside = str(Path(folder) / "nvidia")
+        if (Path(beside) / "nvcomp").is_dir() and beside not in list(nvidia.__path__):
+            nvidia.__path__.append(beside)
+    from nvidia import nvcomp
+    return nvcomp
+
+
 def nvcomp_rows(bench):
     try:
-        from nvidia import nvcomp
+        nvcomp = import_nvcomp()
     except ImportError as error:
         raise NotRun(f"the Python package nvidia-nvcomp cannot be imported: {error}") from error
     torch = bench.torch
