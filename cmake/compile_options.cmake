@@ -14,7 +14,11 @@ add_library(unweight_options INTERFACE)
 target_compile_options(unweight_options INTERFACE
   $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion
     -Wnon-virtual-dtor -Wold-style-cast>)
+target_compile_options(unweight_options INTERFACE
+  $<$<COMPILE_LANGUAGE:CUDA>:--expt-relaxed-constexpr -Xcompiler=-Wall,-Wextra>)
 if(UNWEIGHT_WERROR)
+  target_compile_options(unweight_options INTERFACE
+    $<$<COMPILE_LANGUAGE:CUDA>:-Werror=all-warnings>)
   target_compile_options(unweight_options INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Werror>)
 endif()
 if(UNWEIGHT_SANITIZE)

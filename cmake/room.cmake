@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 #
-# unweight_room(NAME SOURCES a.cpp ... [DEPS room ...] [LIBS lib ...])
-#   One library per room, `unweight_<name>`; the objects of all of them make up libunweight.a.
+# unweight_room(NAME [CUDA] SOURCES a.cpp ... [DEPS room ...] [LIBS lib ...])
+#   One library per room, `unweight_<name>`; the objects of all of them make up libunweight.a, those
+#   of rooms marked CUDA libunweight_cuda.a.
 #   fmt is always taken header-only, so that libunweight.a needs no library of somebody else.
 # unweight_test(NAME SOURCES a_test.cpp ... DEPS room ... [LIBS lib ...] [LABELS ...])
 #   One GoogleTest binary; every case is a CTest test.
@@ -10,10 +11,11 @@
 #   One libFuzzer binary build/bin/fuzz_<name>; only with -DUNWEIGHT_FUZZERS=ON and clang. The target
 #   `fuzzers` builds all of them.
 
-define_property(GLOBAL PROPERTY UNWEIGHT_ROOMS BRIEF_DOCS "all rooms")
+define_property(GLOBAL PROPERTY UNWEIGHT_ROOMS BRIEF_DOCS "rooms of libunweight.a")
+define_property(GLOBAL PROPERTY UNWEIGHT_CUDA_ROOMS BRIEF_DOCS "rooms of libunweight_cuda.a")
 
 function(unweight_room name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS;LIBS" ${ARGN})
+  cmake_parse_arguments(ARG "CUDA" "" "SOURCES;DEPS;LIBS" ${ARGN})
   list(TRANSFORM ARG_LIBS REPLACE "^fmt::fmt$" "fmt::fmt-header-only")
   add_library(unweight_${name} STATIC ${ARG_SOURCES})
   target_include_directories(unweight_${name} PUBLIC ${PROJECT_SOURCE_DIR}/include
@@ -22,7 +24,11 @@ function(unweight_room name)
   foreach(dep IN LISTS ARG_DEPS)
     target_link_libraries(unweight_${name} PUBLIC unweight_${dep})
   endforeach()
-  set_property(GLOBAL APPEND PROPERTY UNWEIGHT_ROOMS unweight_${name})
+  if(ARG_CUDA)
+    set_property(GLOBAL APPEND PROPERTY UNWEIGHT_CUDA_ROOMS unweight_${name})
+  else()
+    set_property(GLOBAL APPEND PROPERTY UNWEIGHT_ROOMS unweight_${name})
+  endif()
 endfunction()
 
 function(unweight_link_rooms target)
