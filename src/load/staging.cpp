@@ -60,6 +60,33 @@ Result<void> StagingLane::finish() {
   return {};
 }
 
+// Slot i % kNumSlots has piece i. Each is emptied while the next ones are on their way.
+Result<void> StagingLane::download(const std::byte* source, std::span<std::byte> out) {
+  UNWEIGHT_TRY(finish());
+  const std::uint64_t num_pieces = (out.size() + slot_bytes_ - 1) / slot_bytes_;
+  const auto piece_of = [&](std::uint64_t i) {
+    const std::uint64_t begin = i * slot_bytes_;
+    return out.subspan(begin, std::min<std::uint64_t>(slot_bytes_, out.size() - begin));
+  };
+  const auto request = [&](std::uint64_t i) -> Result<void> {
+    if (i >= num_pieces) return {};
+    const std::size_t s = i % kNumSlots;
+    UNWEIGHT_TRY_CUDA(cudaMemcpyAsync(slot(s), source + i * slot_bytes_, piece_of(i).size(),
+                                      cudaMemcpyDeviceToHost, stream_.get()));
+    UNWEIGHT_TRY_CUDA(cudaEventRecord(copied_[s].get(), stream_.get()));
+    return {};
+  };
+  for (std::uint64_t i = 0; i < kNumSlots; ++i) UNWEIGHT_TRY(request(i));
+  for (std::uint64_t i = 0; i < num_pieces; ++i) {
+    const std::size_t s = i % kNumSlots;
+    UNWEIGHT_TRY_CUDA(cudaEventSynchronize(copied_[s].get()));
+    const std::span<std::byte> piece = piece_of(i);
+    std::memcpy(piece.data(), slot(s), piece.size());
+    UNWEIGHT_TRY(request(i + kNumSlots));
+  }
+  return {};
+}
+
 void StagingLane::abandon() noexcept {
   used_ = 0;
   cudaStreamSynchronize(stream_.get());

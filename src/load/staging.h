@@ -36,6 +36,9 @@ class StagingLane {
   Result<void> flush();
   /// flush(), then waits for the stream.
   Result<void> finish();
+  /// The other way, through the same slots: everything enqueued, then `out.size()` bytes of device
+  /// memory. Waits.
+  Result<void> download(const std::byte* source, std::span<std::byte> out);
   /// Waits for the stream and forgets what was not flushed: after an error.
   void abandon() noexcept;
 
@@ -43,7 +46,8 @@ class StagingLane {
   [[nodiscard]] std::uint64_t slot_bytes() const noexcept { return slot_bytes_; }
 
  private:
-  [[nodiscard]] std::byte* slot() const noexcept { return pinned_ + current_ * slot_bytes_; }
+  [[nodiscard]] std::byte* slot() const noexcept { return slot(current_); }
+  [[nodiscard]] std::byte* slot(std::size_t i) const noexcept { return pinned_ + i * slot_bytes_; }
 
   std::byte* pinned_ = nullptr;
   std::uint64_t slot_bytes_ = 0;
