@@ -5,11 +5,14 @@
 #   of rooms marked CUDA libunweight_cuda.a.
 #   fmt is always taken header-only, so that libunweight.a needs no library of somebody else.
 # unweight_test(NAME SOURCES a_test.cpp ... DEPS room ... [LIBS lib ...] [LABELS ...])
-#   One GoogleTest binary; every case is a CTest test.
+#   One GoogleTest binary; every case is a CTest test. With the label gpu it belongs to gpu_tests.
 # unweight_bench(NAME SOURCES a_bench.cpp ... DEPS room ... [LIBS lib ...])
 # unweight_fuzzer(NAME SOURCES a_fuzz.cpp DEPS room ...)
 #   One libFuzzer binary build/bin/fuzz_<name>; only with -DUNWEIGHT_FUZZERS=ON and clang. The target
 #   `fuzzers` builds all of them.
+# unweight_gpu_binary(gpu_tests|gpu_benches NAME)
+#   The target gpu_tests (gpu_benches) builds NAME; its name goes to gpu_tests.txt in the build folder,
+#   by which tools/gpu.sh finds the binaries of a build folder that another machine made.
 
 define_property(GLOBAL PROPERTY UNWEIGHT_ROOMS BRIEF_DOCS "rooms of libunweight.a")
 define_property(GLOBAL PROPERTY UNWEIGHT_CUDA_ROOMS BRIEF_DOCS "rooms of libunweight_cuda.a")
@@ -38,6 +41,16 @@ function(unweight_link_rooms target)
   target_link_libraries(${target} PRIVATE unweight_options Threads::Threads)
 endfunction()
 
+function(unweight_gpu_binary group name)
+  if(NOT TARGET ${group})
+    add_custom_target(${group})
+  endif()
+  add_dependencies(${group} ${name})
+  set_property(GLOBAL APPEND_STRING PROPERTY unweight_${group} "${name}\n")
+  get_property(names GLOBAL PROPERTY unweight_${group})
+  file(WRITE ${PROJECT_BINARY_DIR}/${group}.txt "${names}")
+endfunction()
+
 function(unweight_test name)
   if(NOT UNWEIGHT_TESTS)
     return()
@@ -53,6 +66,9 @@ function(unweight_test name)
   set(properties TIMEOUT 900)
   if(ARG_LABELS)
     list(APPEND properties LABELS "${ARG_LABELS}")
+  endif()
+  if("gpu" IN_LIST ARG_LABELS)
+    unweight_gpu_binary(gpu_tests ${name})
   endif()
   gtest_discover_tests(${name} DISCOVERY_TIMEOUT 120 PROPERTIES ${properties})
 endfunction()
