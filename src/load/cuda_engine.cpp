@@ -2,6 +2,8 @@
 #include "load/cuda_engine.h"
 
 #include <cstring>
+#include <new>
+#include <string>
 #include <utility>
 
 #include "base/try.h"
@@ -81,12 +83,29 @@ Result<std::unique_ptr<EngineDecoder>> CudaEngine::begin_decode(
 
 }  // namespace load
 
-Result<std::shared_ptr<TensorEngine>> open_cuda_engine(int device) {
-  return load::CudaEngine::open(device);
+Result<std::shared_ptr<TensorEngine>> open_cuda_engine(int ordinal) {
+  try {
+    const auto usable = gpu::devices();
+    if (ordinal >= 0 && static_cast<std::size_t>(ordinal) < usable.size()) {
+      return load::CudaEngine::open(usable[static_cast<std::size_t>(ordinal)].ordinal);
+    }
+    if (auto first = gpu::usable_device(0); usable.empty() && !first) {
+      return std::move(first).error();  // says why there is none
+    }
+    return Error{ErrorCode::kUnsupported, "there is no usable CUDA device " +
+                                              std::to_string(ordinal) + ", " +
+                                              std::to_string(usable.size()) + " found"};
+  } catch (const std::bad_alloc&) {
+    return Error{ErrorCode::kOutOfMemory, "out of memory"};
+  }
 }
 
-int num_cuda_devices() {
-  return static_cast<int>(gpu::devices().size());
+int num_cuda_devices() noexcept {
+  try {
+    return static_cast<int>(gpu::devices().size());
+  } catch (const std::bad_alloc&) {
+    return 0;
+  }
 }
 
 }  // namespace unweight
