@@ -15,6 +15,7 @@
 #include "bundle/bundle_file.h"
 #include "bundle/bundle_test_support.h"
 #include "gpu/device_memory.h"
+#include "gpu_test_support.h"
 #include "hostile_tensors.h"
 #include "unweight/gpu_load.h"
 
@@ -52,10 +53,12 @@ struct Model {
 Model hostile_model() {
   Model model;
   std::size_t i = 0;
-  for (const HostileTensor& tensor : testing::hostile_tensors()) {
+  for (const HostileTensor& tensor : gpu_testing::test_tensors()) {
     model.add_bf16(std::to_string(i++) + "_" + tensor.name, tensor);
   }
-  model.add_bf16("large", testing::normal_tensor(2048, 2304));
+  if (!gpu_testing::small_sizes()) {
+    model.add_bf16("large", testing::normal_tensor(2048, 2304));
+  }
   model.add("carried_odd", "U8", {77}, testing::random_bytes(77, 1));
   model.add("carried_empty", "F32", {0}, "");
   model.add("carried_large", "F32", {1 << 20}, testing::random_bytes(4 << 20, 2));
@@ -91,11 +94,8 @@ void expect_same(const LoadedModel& loaded, const Model& model) {
   }
 }
 
-class LoadGpuTest : public ::testing::Test {
+class LoadGpuTest : public gpu_testing::GpuTest {
  protected:
-  void SetUp() override {
-    if (devices().empty()) GTEST_SKIP() << "no device that there is code for";
-  }
   fs::path bundle_of(const Model& model, std::optional<Family> family) {
     testing::write_file(dir_ / "in.safetensors", model.text.text());
     CompressOptions options;
