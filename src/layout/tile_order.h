@@ -30,6 +30,11 @@
 //
 //   word at byte 16*lane + 4*s:   31   28 27   24 23   20 19   16 15   12 11    8 7     4 3     0
 //                                 | r3.hi | r2.hi | r1.hi | r0.hi | r3.lo | r2.lo | r1.lo | r0.lo |
+//
+// Weight section (BF16 in tile order; in GPU memory only): 2048 bytes a tile, for each k16 step 16
+// bytes a lane, its registers a0..a3:
+//
+//   byte = 512*(i / 8) + 16*lane + 2*(i % 8)
 #pragma once
 
 #include <cstddef>
@@ -54,6 +59,7 @@ inline constexpr std::uint32_t kChunkTiles = 32;                  // tiles of a 
 inline constexpr std::uint32_t kChunkElems = kChunkTiles * kTileElems;  // 32768
 inline constexpr std::uint32_t kTileByteSectionBytes = kTileElems;      // 1024
 inline constexpr std::uint32_t kTileCodeSectionBytes = kTileElems / 2;  // 512
+inline constexpr std::uint32_t kTileWeightSectionBytes = kTileElems * 2;  // 2048
 
 /// Most weights of one tensor, padding included (64 GiB of BF16): rows are counted in 32 bits.
 inline constexpr std::uint64_t kMaxPaddedElems = std::uint64_t{1} << 35;
@@ -85,6 +91,11 @@ UNWEIGHT_HOST_DEVICE constexpr LanePosition lane_position(TilePosition p) {
 /// Byte offset inside a tile of a byte section (sign_mantissa, exponents).
 UNWEIGHT_HOST_DEVICE constexpr std::uint32_t byte_section_offset(LanePosition p) {
   return 512 * (p.i >> 4) + 16 * p.lane + (p.i & 15);
+}
+
+/// Byte offset inside a tile of the weight section.
+UNWEIGHT_HOST_DEVICE constexpr std::uint32_t weight_section_offset(LanePosition p) {
+  return 512 * (p.i >> 3) + 16 * p.lane + 2 * (p.i & 7);
 }
 
 /// Bit offset inside a tile of the code section (4-bit codes): byte * 8 + bit, little-endian words.

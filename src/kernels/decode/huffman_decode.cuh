@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// Computes:   Huffman family -> BF16 (row-major or tile order), exponent bytes or palette codes
+// Bound by:   memory (14336 x 4096 to BF16: 78 MB read, 117 MB written); on matrices of few chunks by
+//             the chain of 512 look-ups that a lane's string is
+// Requires:   checked pointers and sizes; section contents may be anything
+// Threads:    a warp a chunk, each lane its own string; warps do not wait for each other
+// Pipeline:   a chunk's stream comes by one bulk copy; sign_mantissa two tiles ahead, in registers;
+//             BF16 goes through a stage of two tiles, so that stores are rows of 256 bytes
+// Shared map: decode table 16 KiB | pair words 1 KiB | barriers | per warp: stream, stage | slack
+// Measured, Rejected: docs/kernels/huffman-decode.md
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/decode/decode_params.h"
+#include "kernels/decode/huffman_sinks.cuh"
+#include "kernels/decode/lane_reader.cuh"
+#include "kernels/decode/verbatim_patch.cuh"
+#include "kernels/ptx/warp_moves.cuh"
+#include "unweight/gpu.h"
+
+namespace unweight::kernels {
+
+/// Sizes that depend on the tensor: of the launch, and of shared memory.
+struct HuffmanShape {
+  static constexpr std::uint32_t kMaxWarps = 24;
+  static constexpr std::uint32_t kVectorBytes = 16;
+  /// A reader looks three words ahead of the last bit of a string.
+  static constexpr std::uint32_t kReadAheadBytes = 16;
+  /// A corrupt stream can run on for 512 pairs of 15 bits beyond the warp's own stream: into the
+  /// next warp's, and behind the last one's into this.
+  static constexpr std::uint32_t kSlackBytes = 1024;
+
+  std::uint32_t num_warps;
+  std::uint32_t stream_bytes;  ///< a warp's share, a multiple of 16
+  std::uint32_t stage_bytes;
+
+  [[nodiscard]] __host__ __device__ std::uint32_t shared_bytes() const;
+};
+
+struct HuffmanShared {
+  std::uint16_t table[codec::kDecodeTableSize];
+  std::uint32_t pair_words[codec::kNumPairs];
+  alignas(8) std::uint64_t barriers[HuffmanShape::kMaxWarps];
+};
+
+inline std::uint32_t HuffmanShape::shared_bytes() const {
+  return static_cast<std::uint32_t>(sizeof(HuffmanShared)) +
+         num_warps * (stream_bytes + stage_bytes) + kSlackBytes;
+}
+
+/// Tiles that are gathered before they are stored.
+template <Kind kKind>
+inline constexpr std::uint32_t kStagedTiles = kKind == Kind::kMatrix ? 2 : 0;
+
+template <Kind kKind>
+inline constexpr bool kNeedsSignMantissa = kKind == Kind::kMatrix || kKind == Kind::kTiles;
+
+/// A chunk's stream: where the lane's string begins in shared memory, in bits, and what it must
+/// come to.
+struct LaneString {
+  std::uint32_t first_bit, num_bits, filling;
+  bool bad_index;
+};
+
+/// Starts the bulk copy of the chunk's stream, as much of it as exists.
+__device__ __forceinline__ LaneString fetch_stream(const DecodeParams& params,
+                                                   const HuffmanShape& shape, std::uint32_t chunk,
+                                                   std::uint32_t lane, std::uint32_t buffer,
+                                                   std::uint32_t barrier) {
+  const codec::ChunkStreamEntry& entry = params.chunk_streams[chunk];
+  const std::uint32_t shift = entry.length_shift();
+  const std::uint32_t bits = entry.min_lane_bits() + (std::uint32_t{entry.lane_delta[lane]} << shift);
+  std::uint32_t end_bit = bits;
+#pragma unroll
+  for (std::uint32_t by = 1; by < layout::kLanes; by *= 2) {
+    const std::uint32_t before = __shfl_up_sync(~0u, end_bit, by);
+    if (lane >= by) end_bit += before;
+  }
+  const std::uint32_t bytes = (__shfl_sync(~0u, end_bit, layout::kLanes - 1) + 7) / 8;
+  const std::uint64_t offset = entry.stream_offset();
+  const auto phase = static_cast<std::uint32_t>(offset % HuffmanShape::kVectorBytes);
+  const std::uint32_t wanted = (phase + bytes + HuffmanShape::kReadAheadBytes) /
+                               HuffmanShape::kVectorBytes * HuffmanShape::kVectorBytes;
+  // A sound entry ends 64 bytes or more before the section does.
+  const bool sound = wanted <= shape.stream_bytes && offset <= params.stream_bytes &&
+                     offset - phase + wanted <= params.stream_bytes;
+  if (lane == 0) {
+    const std::uint32_t copied = sound ? wanted : 0;
+    ptx::fence_proxy_async_shared();  // the buffer's last readers were this warp's loads
+    ptx::mbarrier_arrive_expect_tx(barrier, copied);
+    if (copied != 0) {
+      ptx::bulk_copy_to_shared(buffer, params.stream + (offset - phase), copied, barrier);
+    }
+  }
+  return {sound ? 8 * phase + end_bit - bits : 0, bits, (1u << shift) - 1, !sound};
+}
+
+template <Kind kKind>
+__device__ __forceinline__ void decode_tile(LaneReader& reader, std::uint32_t table,
+                                            const std::uint32_t* pair_words,
+                                            std::uint32_t (&words)[16]) {
+#pragma unroll
+  for (std::uint32_t i = 0; i < codec::kLanePairs; ++i) {
+    const std::uint32_t entry = reader.read(table);
+    words[i] = pair_words[entry >> 8];
+  }
+}
+
+/// Decodes the chunk's tiles two by two.
+template <Kind kKind>
+__device__ __forceinline__ void decode_tiles(const DecodeParams& params, const DecodeTarget& target,
+                                             const HuffmanShared& shared, LaneReader& reader,
+                                             std::uint32_t first_tile, std::uint32_t num_tiles,
+                                             std::uint32_t tiles_per_strip, std::uint32_t stage,
+                                             std::uint32_t lane) {
+  constexpr std::uint32_t kGroup = 2;
+  const std::uint32_t table = ptx::shared_address(shared.table);
+  LaneBytes ahead[kGroup] = {};
+  const auto fetch = [&](std::uint32_t t) {
+    if constexpr (kNeedsSignMantissa<kKind>) {
+#pragma unroll
+      for (std::uint32_t i = 0; i < kGroup; ++i) {
+        if (t + i < num_tiles) {
+          ahead[i] = load_lane_bytes(params.sign_mantissa, first_tile + t + i, lane);
+        }
+      }
+    }
+  };
+  fetch(0);
+  for (std::uint32_t t = 0; t < num_tiles; t += kGroup) {
+    const LaneBytes bytes[kGroup] = {ahead[0], ahead[1]};
+    fetch(t + kGroup);
+    const std::uint32_t group_tiles = min(kGroup, num_tiles - t);
+#pragma unroll
+    for (std::uint32_t i = 0; i < kGroup; ++i) {
+      if (i >= group_tiles) break;
+      const std::uint32_t tile = first_tile + t + i;
+      std::uint32_t words[16];
+      decode_tile<kKind>(reader, table, shared.pair_words, words);
+      if constexpr (kKind == Kind::kMatrix) {
+        stage_tile(words, bytes[i], stage + i * kStageBytes, lane);
+      } else if constexpr (kKind == Kind::kTiles) {
+        store_weight_tile(words, bytes[i], target.out, tile, lane);
+      } else if constexpr (kKind == Kind::kExponents) {
+        store_exponent_tile(words, target.out, tile, lane);
+      } else {
+        store_code_tile(words, target.out, tile, lane);
+      }
+    }
+    if constexpr (kKind == Kind::kMatrix) {
+      __syncwarp();
+      store_staged_tiles<kGroup>(params, target, first_tile + t, group_tiles, tiles_per_strip,
+                                 stage, lane);
+      __syncwarp();
+    }
+  }
+}
+
+__device__ __forceinline__ void report(const DecodeParams& params, std::uint32_t bits) {
+  if (bits != 0 && params.status != nullptr) atomicOr(params.status, bits);
+}
+
+template <Kind kKind>
+__global__ void __launch_bounds__(HuffmanShape::kMaxWarps * layout::kLanes, 1)
+    huffman_decode(const __grid_constant__ DecodeParams params,
+                   const __grid_constant__ DecodeTarget target,
+                   const __grid_constant__ HuffmanShape shape) {
+  extern __shared__ __align__(128) std::uint8_t shared_bytes[];
+  auto& shared = *reinterpret_cast<HuffmanShared*>(shared_bytes);
+  const std::uint32_t lane = threadIdx.x % layout::kLanes, warp = threadIdx.x / layout::kLanes;
+  constexpr std::uint32_t kTableVectors = sizeof(shared.table) / sizeof(uint4);
+  for (std::uint32_t i = threadIdx.x; i < kTableVectors; i += blockDim.x) {
+    reinterpret_cast<uint4*>(shared.table)[i] =
+        reinterpret_cast<const uint4*>(params.record->decode_table.data())[i];
+  }
+  for (std::uint32_t pair = threadIdx.x; pair < codec::kNumPairs; pair += blockDim.x) {
+    shared.pair_words[pair] = pair_word<kKind>(params.record->palette, pair);
+  }
+  const std::uint32_t barrier = ptx::shared_address(&shared.barriers[warp]);
+  if (lane == 0) {
+    ptx::mbarrier_init(barrier, 1);
+    ptx::fence_mbarrier_init();
+  }
+  __syncthreads();
+
+  const std::uint32_t own = ptx::shared_address(shared_bytes + sizeof(HuffmanShared));
+  const std::uint32_t stage = own + warp * shape.stage_bytes;
+  const std::uint32_t buffer =
+      own + shape.num_warps * shape.stage_bytes + warp * shape.stream_bytes;
+  const auto num_chunks = static_cast<std::uint32_t>(params.grid.num_chunks());
+  const auto tiles_per_strip = static_cast<std::uint32_t>(params.grid.tiles_per_strip());
+  std::uint32_t parity = 0;
+  for (std::uint32_t chunk = warp * gridDim.x + blockIdx.x; chunk < num_chunks;
+       chunk += gridDim.x * shape.num_warps) {
+    const LaneString string = fetch_stream(params, shape, chunk, lane, buffer, barrier);
+    ptx::mbarrier_wait(barrier, parity);
+    parity ^= 1;
+    LaneReader reader(buffer, string.first_bit);
+    const std::uint32_t num_tiles = params.grid.chunk_tiles(chunk);
+    decode_tiles<kKind>(params, target, shared, reader, chunk * layout::kChunkTiles, num_tiles,
+                        tiles_per_strip, stage, lane);
+    const std::uint32_t left = string.num_bits - (reader.position() - string.first_bit);
+    report(params, string.bad_index              ? gpu::kStatusBadIndex
+                   : left > string.filling ? gpu::kStatusStreamMismatch
+                                                 : 0);
+    __syncwarp();
+    if constexpr (kKind != Kind::kCodes) {
+      if (params.verbatim_index[chunk].tile_mask != 0) {
+        patch_verbatim<kKind>(params, target, verbatim_range(params, chunk, num_chunks), chunk, 0,
+                              num_tiles, tiles_per_strip, lane);
+      }
+    }
+  }
+}
+
+/// As many warps as chunks and shared memory give work and room for, evenly loaded.
+inline HuffmanShape huffman_shape(std::uint32_t max_chunk_stream_bytes, std::uint32_t staged_tiles,
+                                  std::uint64_t num_chunks, std::uint32_t num_ctas,
+                                  std::uint32_t max_shared_bytes) {
+  HuffmanShape shape{};
+  constexpr std::uint32_t kVector = HuffmanShape::kVectorBytes;
+  shape.stream_bytes =
+      (max_chunk_stream_bytes + kVector - 1 + HuffmanShape::kReadAheadBytes) / kVector * kVector +
+      kVector;
+  shape.stage_bytes = staged_tiles * kStageBytes;
+  const std::uint32_t room =
+      max_shared_bytes - static_cast<std::uint32_t>(sizeof(HuffmanShared)) - HuffmanShape::kSlackBytes;
+  const std::uint64_t most = std::min<std::uint64_t>(
+      HuffmanShape::kMaxWarps, room / (shape.stream_bytes + shape.stage_bytes));
+  const std::uint64_t rounds = (num_chunks + num_ctas * most - 1) / (num_ctas * most);
+  shape.num_warps =
+      static_cast<std::uint32_t>((num_chunks + num_ctas * rounds - 1) / (num_ctas * rounds));
+  return shape;
+}
+
+template <Kind kKind>
+cudaError_t launch_huffman(const DecodeParams& params, const DecodeTarget& target,
+                           const gpu::LaunchLimits& limits, std::uint32_t max_sms,
+                           cudaStream_t stream) {
+  const std::uint64_t num_chunks = params.grid.num_chunks();
+  std::uint64_t ctas = std::min<std::uint64_t>(limits.num_sms, num_chunks);
+  if (max_sms != 0) ctas = std::min<std::uint64_t>(ctas, max_sms);
+  const auto num_ctas = static_cast<std::uint32_t>(ctas);
+  const HuffmanShape shape = huffman_shape(params.max_chunk_stream_bytes, kStagedTiles<kKind>,
+                                           num_chunks, num_ctas, limits.max_shared_bytes);
+  const cudaError_t status =
+      cudaFuncSetAttribute(huffman_decode<kKind>, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                           static_cast<int>(limits.max_shared_bytes));
+  if (status != cudaSuccess) return status;
+  // More than half of an SM's shared memory: CTAs of a limited launch never share an SM.
+  const std::uint32_t shared = std::max(shape.shared_bytes(), limits.max_shared_bytes / 2 + 1024);
+  huffman_decode<kKind><<<num_ctas, shape.num_warps * layout::kLanes, shared, stream>>>(
+      params, target, shape);
+  return cudaGetLastError();
+}
+
+}  // namespace unweight::kernels

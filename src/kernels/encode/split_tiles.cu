@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// Computes:   weights -> sign_mantissa and codes in tile order; record.pair_counts (kHuffman);
+//             per chunk the number of verbatim rows and the mask of tiles that have any
+// Bound by:   memory: reads 2 bytes a weight, writes 1.5
+// Requires:   record.code_of; pair_counts and verbatim_index are zero
+// Threads:    a warp a tile; tiles go round over all warps
+// Pipeline:   row-major pieces -> stage in shared memory -> ldmatrix -> fragments -> split, look up,
+//             pack -> 16-byte stores. Latency is hidden by 32 warps a SM.
+// Shared map: pair counters[256][32] (a lane its own bank, as in count_exponents) | stages
+#include "kernels/encode/encode_params.h"
+#include "kernels/encode/source_tile.cuh"
+
+namespace unweight::kernels {
+namespace {
+
+constexpr std::uint32_t kThreads = 512;
+constexpr std::uint32_t kWarps = kThreads / layout::kLanes;
+constexpr std::uint32_t kCtasPerSm = 2;
+
+template <bool kCountPairs>
+struct SharedStorage {
+  std::uint32_t pair_counters[kCountPairs ? codec::kNumPairs * layout::kLanes : 1];
+  alignas(128) std::uint8_t stages[kWarps][kStageBytes];
+  std::uint8_t code_of[256];
+};
+
+/// One lane's share of a tile, ready to be stored.
+struct LaneTile {
+  std::uint32_t sign_mantissa[8];        ///< bytes i = 0..31
+  std::uint32_t codes[layout::kSteps];   ///< a word a step, as the code section has them
+  std::uint32_t verbatim_steps;          ///< bit s: the row of step s has a weight outside
+};
+
+/// sign_mantissa bytes of a register in bytes 0 and 2.
+__device__ __forceinline__ std::uint32_t sign_mantissa_bytes(std::uint32_t two_weights) {
+  return (two_weights & 0x007f007fu) | (two_weights >> 8 & 0x00800080u);
+}
+
+template <bool kCountPairs>
+__device__ __forceinline__ LaneTile split(const std::uint32_t (&fragments)[layout::kSteps][4],
+                                          SharedStorage<kCountPairs>& shared, std::uint32_t lane,
+                                          std::uint32_t padding_code) {
+  LaneTile out;
+  out.verbatim_steps = 0;
+#pragma unroll
+  for (std::uint32_t s = 0; s < layout::kSteps; ++s) {
+    std::uint32_t word = 0, outside = 0;
+#pragma unroll
+    for (std::uint32_t r = 0; r < 4; ++r) {
+      const std::uint32_t weights = fragments[s][r];
+      std::uint32_t lo = shared.code_of[weights >> 7 & 0xff];
+      std::uint32_t hi = shared.code_of[weights >> 23 & 0xff];
+      outside |= lo | hi;  // kNotInPalette has bit 7
+      lo = lo == codec::kNotInPalette ? padding_code : lo;
+      hi = hi == codec::kNotInPalette ? padding_code : hi;
+      word |= lo << (4 * r) | hi << (16 + 4 * r);
+      if constexpr (kCountPairs) {
+        atomicAdd(&shared.pair_counters[(lo | hi << 4) * layout::kLanes + lane], 1u);
+      }
+    }
+    out.codes[s] = word;
+    out.verbatim_steps |= (outside >> 7 & 1) << s;
+#pragma unroll
+    for (std::uint32_t half = 0; half < 2; ++half) {
+      out.sign_mantissa[2 * s + half] =
+          __byte_perm(sign_mantissa_bytes(fragments[s][2 * half]),
+                      sign_mantissa_bytes(fragments[s][2 * half + 1]), 0x6420);
+    }
+  }
+  return out;
+}
+
+__device__ __forceinline__ void note_verbatim(const EncodeParams& params, std::uint32_t tile,
+                                              std::uint32_t lane, std::uint32_t verbatim_steps) {
+  if (__any_sync(~0u, verbatim_steps != 0)) {
+    const std::uint32_t rows = __reduce_add_sync(~0u, __popc(verbatim_steps));
+    if (lane == 0) {
+      codec::VerbatimIndexEntry& entry = params.verbatim_index[tile / layout::kChunkTiles];
+      atomicAdd(&entry.first_verbatim_row, rows);
+      atomicOr(&entry.tile_mask, 1u << tile % layout::kChunkTiles);
+    }
+  }
+}
+
+template <bool kCountPairs>
+__global__ void __launch_bounds__(kThreads, kCtasPerSm) split_tiles(const __grid_constant__ EncodeParams params) {
+  extern __shared__ __align__(128) std::uint8_t shared_bytes[];
+  auto& shared = *reinterpret_cast<SharedStorage<kCountPairs>*>(shared_bytes);
+  if constexpr (kCountPairs) {
+    for (std::uint32_t i = threadIdx.x; i < codec::kNumPairs * layout::kLanes; i += kThreads) {
+      shared.pair_counters[i] = 0;
+    }
+  }
+  if (threadIdx.x < 256) shared.code_of[threadIdx.x] = params.record->code_of[threadIdx.x];
+  const std::uint32_t padding_code = params.record->padding_code;
+  const std::uint16_t padding = codec::join_weight(params.record->palette[padding_code], 0);
+  __syncthreads();
+
+  const std::uint32_t lane = threadIdx.x % layout::kLanes, warp = threadIdx.x / layout::kLanes;
+  const std::uint32_t stage = ptx::shared_address(shared.stages[warp]);
+  const auto num_tiles = static_cast<std::uint32_t>(params.grid.num_tiles());
+  const auto tiles_per_strip = static_cast<std::uint32_t>(params.grid.tiles_per_strip());
+  for (std::uint32_t tile = blockIdx.x * kWarps + warp; tile < num_tiles;
+       tile += gridDim.x * kWarps) {
+    const TilePieces pieces = load_tile(params, tile, tiles_per_strip, lane, padding);
+    std::uint32_t fragments[layout::kSteps][4];
+    to_fragments(pieces, stage, lane, fragments);
+    const LaneTile out = split<kCountPairs>(fragments, shared, lane, padding_code);
+
+    auto* bytes = reinterpret_cast<uint4*>(params.sign_mantissa +
+                                           std::uint64_t{tile} * layout::kTileByteSectionBytes) +
+                  lane;
+    const std::uint32_t(&sm)[8] = out.sign_mantissa;
+    __stcs(bytes, uint4{sm[0], sm[1], sm[2], sm[3]});
+    __stcs(bytes + layout::kLanes, uint4{sm[4], sm[5], sm[6], sm[7]});
+    reinterpret_cast<uint4*>(params.codes +
+                             std::uint64_t{tile} * layout::kTileCodeSectionBytes)[lane] = {
+        out.codes[0], out.codes[1], out.codes[2], out.codes[3]};
+    note_verbatim(params, tile, lane, out.verbatim_steps);
+  }
+
+  if constexpr (kCountPairs) {
+    __syncthreads();
+    if (threadIdx.x < codec::kNumPairs) {
+      std::uint64_t sum = 0;
+      for (std::uint32_t i = 0; i < layout::kLanes; ++i) {
+        sum += shared.pair_counters[threadIdx.x * layout::kLanes + (i + threadIdx.x) % layout::kLanes];
+      }
+      if (sum != 0) {
+        atomicAdd(reinterpret_cast<unsigned long long*>(&params.record->pair_counts[threadIdx.x]),
+                  static_cast<unsigned long long>(sum));
+      }
+    }
+  }
+}
+
+template <bool kCountPairs>
+cudaError_t launch(const EncodeParams& params, std::uint32_t num_sms, cudaStream_t stream) {
+  constexpr std::size_t kShared = sizeof(SharedStorage<kCountPairs>);
+  const cudaError_t status = cudaFuncSetAttribute(
+      split_tiles<kCountPairs>, cudaFuncAttributeMaxDynamicSharedMemorySize, kShared);
+  if (status != cudaSuccess) return status;
+  split_tiles<kCountPairs><<<num_sms * kCtasPerSm, kThreads, kShared, stream>>>(params);
+  return cudaGetLastError();
+}
+
+}  // namespace
+
+cudaError_t launch_split_tiles(const EncodeParams& params, std::uint32_t num_sms,
+                               cudaStream_t stream) {
+  return params.huffman ? launch<true>(params, num_sms, stream)
+                        : launch<false>(params, num_sms, stream);
+}
+
+}  // namespace unweight::kernels

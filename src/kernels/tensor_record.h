@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// What a packed tensor has beside its sections in GPU memory: the header's choices in the form in
+// which kernels want them, and what the GPU encoder counted. gpu::PackedTensor::record points to it.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "codec/families_format.h"
+#include "packed/packed_format.h"
+#include "unweight/gpu.h"
+
+namespace unweight::kernels {
+
+/// Decode table entry, for the next 13 bits of a string:
+///   15        8 7    4 3      0
+///   |   pair   |  0   | length |        length 0..13
+/// The length is where a shift takes its count from; entry >> 6 is the pair's word in a table of
+/// 256.
+UNWEIGHT_HOST_DEVICE constexpr std::uint16_t pack_table_entry(std::uint32_t pair,
+                                                              std::uint32_t length) {
+  return static_cast<std::uint16_t>(pair << 8 | length);
+}
+
+struct TensorRecord {
+  gpu::EncodeOutcome outcome;            ///< encoder only; zero in records of blobs
+  codec::Palette palette;                ///< strictly ascending exponents
+  std::uint8_t palette_is_run;           ///< 1: palette[i] == palette[0] + i
+  std::uint8_t padding_code;             ///< palette code of padding and of weights outside
+  std::uint8_t max_code_length;          ///< kHuffman
+  std::uint8_t single_symbol;            ///< kHuffman, max_code_length 0: the only pair
+  std::uint32_t reserved;
+  codec::CodeLengths code_lengths;       ///< kHuffman
+  std::array<std::uint16_t, codec::kNumPairs> code_bits;  ///< encoder only: first bit in bit 0
+  std::array<std::uint8_t, 256> code_of;  ///< encoder only: exponent -> code, or kNotInPalette
+  std::array<std::uint64_t, 256> exponent_counts;          ///< encoder only
+  std::array<std::uint64_t, codec::kNumPairs> pair_counts;  ///< encoder only
+  alignas(16) std::array<std::uint16_t, codec::kDecodeTableSize> decode_table;
+};
+static_assert(sizeof(TensorRecord) <= gpu::kRecordBytes && alignof(TensorRecord) == 16);
+
+/// The record of a validated header; bytes behind sizeof(TensorRecord) are never read.
+[[nodiscard]] TensorRecord make_record(const packed::PackedHeader& header);
+
+}  // namespace unweight::kernels
