@@ -3,7 +3,7 @@
 // How long a bundle of Llama 3.1 8B's shapes takes from the page cache into GPU memory, beside the
 // time that its bytes take over the bus from pinned memory.
 //
-//   load_bench [--results FOLDER] [--dir FOLDER] [--scale S] [--threads N]
+//   load_bench [--results FOLDER] [--dir FOLDER] [--scale S] [--threads N] [--staging MIB]
 //
 // The bundle (11 GB, times S) is written to FOLDER (/dev/shm if it has room, else the folder for
 // temporary files) and removed again. Everything is timed three times after a first run that does
@@ -46,6 +46,7 @@ struct Arguments {
   std::string results, dir;
   double scale = 1;
   unsigned threads = 0;
+  std::uint64_t staging_mib = 128;
 };
 
 std::optional<Arguments> parse(int argc, char** argv) {
@@ -61,6 +62,8 @@ std::optional<Arguments> parse(int argc, char** argv) {
       arguments.scale = std::atof(value);
     } else if (name == "--threads") {
       arguments.threads = static_cast<unsigned>(std::atoi(value));
+    } else if (name == "--staging") {
+      arguments.staging_mib = static_cast<std::uint64_t>(std::atoi(value));
     } else {
       return std::nullopt;
     }
@@ -192,7 +195,8 @@ int main(int argc, char** argv) {
   const auto arguments = parse(argc, argv);
   if (!arguments) {
     fmt::print(stderr,
-               "usage: load_bench [--results FOLDER] [--dir FOLDER] [--scale S] [--threads N]\n");
+               "usage: load_bench [--results FOLDER] [--dir FOLDER] [--scale S] [--threads N] "
+               "[--staging MIB]\n");
     return 2;
   }
   const auto machine = find_machine();
@@ -213,6 +217,7 @@ int main(int argc, char** argv) {
   std::vector<Row> rows;
   gpu::LoadOptions options;
   options.num_threads = arguments->threads;
+  options.staging_bytes = arguments->staging_mib << 20;
   rows.push_back(run_load("load", options, path, bundle, *machine));
   options.resident = gpu::LoadOptions::Resident::kPalette;
   rows.push_back(run_load("load_transcode", options, path, bundle, *machine));
