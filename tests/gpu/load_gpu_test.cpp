@@ -182,31 +182,52 @@ TEST_F(LoadGpuTest, DirectoriesAndFilters) {
   EXPECT_EQ(loaded->find("b.weight")->file, "sub/b.safetensors");
 }
 
+/// The middle of every section of a packed tensor, or of a carried tensor.
+std::vector<std::uint64_t> places_to_damage(const bundle::BundleFile& file, std::size_t i) {
+  const bundle::StoredTensor& stored = file.tensors[i];
+  if (!stored.packed) return {stored.stored_offset + stored.stored_bytes / 2};
+  std::vector<std::uint64_t> places{stored.stored_offset + 100};
+  const auto header = bundle::checked_packed_header(file, i);
+  EXPECT_TRUE(header);
+  for (const packed::SectionEntry& section : header->sections) {
+    if (section.bytes != 0) {
+      places.push_back(stored.stored_offset + section.offset + section.bytes / 2);
+    }
+  }
+  return places;
+}
+
 TEST_F(LoadGpuTest, DamagedDataIsRefusedWithItsPlace) {
-  const Model model = hostile_model();
+  Model model;
+  model.add_bf16("normal", testing::normal_tensor(96, 128, 0.3f));
+  model.add_bf16("odd", testing::student_t_tensor(185, 190));
+  if (!gpu_testing::small_sizes()) model.add_bf16("large", testing::normal_tensor(2048, 2304));
+  model.add("carried", "U8", {77}, testing::random_bytes(77, 1));
   const fs::path bundle = bundle_of(model, Family::kHuffman);
   const std::string good = testing::read_file(bundle);
   const auto opened = bundle::open_bundle_file(bundle);
   ASSERT_TRUE(opened);
-  auto loader = Loader::create({});
-  ASSERT_TRUE(loader) << loader.error().message;
-  for (std::size_t i = 0; i < opened->tensors.size(); ++i) {
-    const bundle::StoredTensor& stored = opened->tensors[i];
-    if (stored.stored_bytes == 0) continue;
-    std::string bad = good;
-    char& byte = bad[stored.stored_offset + stored.stored_bytes / 2];
-    byte = static_cast<char>(byte ^ 0x10);
-    testing::write_file(dir_ / "bad.safetensors", bad);
-    const auto loaded = loader->load(dir_ / "bad.safetensors");
-    ASSERT_FALSE(loaded) << opened->original.tensors[i].name;
-    const std::string& name = opened->original.tensors[i].name;
-    EXPECT_EQ(loaded.error().message.find("bad.safetensors: " + name + ": "), 0u)
-        << loaded.error().message;
+  for (const Resident resident : {Resident::kAsStored, Resident::kPalette}) {
+    LoadOptions options;
+    options.resident = resident;
+    auto loader = Loader::create(options);
+    ASSERT_TRUE(loader) << loader.error().message;
+    for (std::size_t i = 0; i < opened->tensors.size(); ++i) {
+      const std::string& name = opened->original.tensors[i].name;
+      for (const std::uint64_t place : places_to_damage(*opened, i)) {
+        std::string bad = good;
+        bad[place] = static_cast<char>(bad[place] ^ 0x10);
+        testing::write_file(dir_ / "bad.safetensors", bad);
+        const auto loaded = loader->load(dir_ / "bad.safetensors");
+        ASSERT_FALSE(loaded) << name << " at " << place;
+        EXPECT_EQ(loaded.error().message.find("bad.safetensors: " + name + ": "), 0u)
+            << loaded.error().message;
+      }
+    }
+    const auto loaded = loader->load(bundle);
+    ASSERT_TRUE(loaded) << loaded.error().message;
+    expect_same(*loaded, model);
   }
-  testing::write_file(dir_ / "bad.safetensors", good);
-  const auto loaded = loader->load(dir_ / "bad.safetensors");
-  ASSERT_TRUE(loaded) << loaded.error().message;
-  expect_same(*loaded, model);
 }
 
 TEST_F(LoadGpuTest, CodesThatDoNotEndWhereStringsDoAreFoundByTranscoding) {
