@@ -5,15 +5,19 @@
 #include <cuda_runtime_api.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "base/try.h"
 #include "bundle/bundle_test_support.h"
 #include "bundle/tensor_engine.h"
 #include "gpu_test_support.h"
 #include "hostile_tensors.h"
+#include "packed/packed_reader.h"
 #include "packed/tensor_analyzer.h"
 #include "unweight/gpu_engine.h"
 
@@ -160,6 +164,62 @@ TEST_F(EngineGpuTest, StatisticsAndChunksAreTheCpuCodecs) {
       SeamCheck(*engine_, tensor, family).run();
     }
   }
+}
+
+/// Sections in pieces of odd sizes, rows in ranges of odd sizes.
+Result<std::vector<std::uint16_t>> decode_through(TensorEngine& engine,
+                                                  const std::vector<std::byte>& blob) {
+  UNWEIGHT_TRY_ASSIGN(const packed::PackedHeader header, packed::parse_header(blob, blob.size()));
+  UNWEIGHT_TRY_ASSIGN(const auto decoder, engine.begin_decode(header));
+  for (std::size_t i = 0; i < packed::kNumSections; ++i) {
+    const packed::SectionEntry& section = header.sections[i];
+    for (std::uint64_t at = 0; at < section.bytes; at += 10007) {
+      const auto piece = std::span(blob).subspan(
+          section.offset + at, std::min<std::uint64_t>(10007, section.bytes - at));
+      UNWEIGHT_TRY(decoder->append_section(static_cast<packed::SectionId>(i), piece));
+    }
+  }
+  UNWEIGHT_TRY(decoder->decode());
+  std::vector<std::uint16_t> weights(header.rows * header.cols);
+  for (std::uint64_t row = 0; row < header.rows; row += 37) {
+    const std::uint64_t count = std::min<std::uint64_t>(37, header.rows - row);
+    UNWEIGHT_TRY(decoder->read_rows(
+        row, count, std::span(weights).subspan(row * header.cols, count * header.cols)));
+  }
+  return weights;
+}
+
+TEST_F(EngineGpuTest, PackedTensorsDecode) {
+  for (const HostileTensor& tensor : gpu_testing::test_tensors()) {
+    if (tensor.weights.empty()) continue;
+    for (const Family family : {Family::kHuffman, Family::kPalette}) {
+      SCOPED_TRACE(tensor.name + " " + family_name(family));
+      EncodeOptions options;
+      options.family = family;
+      const auto blob = encode(gpu_testing::view_of(tensor), options);
+      ASSERT_TRUE(blob) << blob.error().message;
+      const layout::TileGrid grid{tensor.rows, tensor.cols};
+      EXPECT_TRUE(engine_->can_decode(grid, family, blob->size()));
+      const auto weights = decode_through(*engine_, *blob);
+      ASSERT_TRUE(weights) << weights.error().message;
+      EXPECT_TRUE(*weights == tensor.weights);
+    }
+  }
+}
+
+TEST_F(EngineGpuTest, CodesThatDoNotEndWhereStringsDoAreRefused) {
+  EncodeOptions options;
+  options.family = Family::kHuffman;
+  auto blob = encode(gpu_testing::view_of(testing::normal_tensor(256, 256)), options);
+  ASSERT_TRUE(blob);
+  const auto header = packed::parse_header(*blob, blob->size());
+  ASSERT_TRUE(header);
+  const packed::SectionEntry& stream = header->sections[6];
+  std::fill_n(blob->begin() + static_cast<std::ptrdiff_t>(stream.offset), stream.bytes - 64,
+              std::byte{0x5a});
+  const auto weights = decode_through(*engine_, *blob);
+  ASSERT_FALSE(weights);
+  EXPECT_EQ(weights.error().code, ErrorCode::kInvalidFormat);
 }
 
 /// Runs everywhere.
