@@ -23,7 +23,10 @@ Result<LaunchLimits> launch_limits() {
   UNWEIGHT_TRY_ASSIGN(const int sms, attribute(cudaDevAttrMultiProcessorCount, ordinal));
   UNWEIGHT_TRY_ASSIGN(const int shared,
                       attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin, ordinal));
-  return LaunchLimits{static_cast<std::uint32_t>(sms), static_cast<std::uint32_t>(shared)};
+  UNWEIGHT_TRY_ASSIGN(const int reserved,
+                      attribute(cudaDevAttrReservedSharedMemoryPerBlock, ordinal));
+  return LaunchLimits{static_cast<std::uint32_t>(sms), static_cast<std::uint32_t>(shared),
+                      static_cast<std::uint32_t>(reserved)};
 }
 
 Result<DeviceInfo> usable_device(int ordinal) {

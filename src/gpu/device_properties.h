@@ -16,6 +16,7 @@ inline constexpr int kComputeMajor = 9, kComputeMinor = 0;
 struct LaunchLimits {
   std::uint32_t num_sms = 0;
   std::uint32_t max_shared_bytes = 0;  ///< dynamic shared memory of one CTA, opt-in
+  std::uint32_t reserved_shared_bytes = 0;  ///< before it: the address at which it begins
 };
 /// Of the current device. A few cheap attribute queries; allowed while a graph is captured.
 Result<LaunchLimits> launch_limits();

@@ -3,7 +3,7 @@
 // gpu::encode(): checks, then one kernel after the other (encode/encode_params.h).
 #include <fmt/format.h>
 
-#include <cstddef>
+#include <algorithm>
 
 #include "base/try.h"
 #include "gpu/cuda_result.h"
@@ -62,8 +62,7 @@ EncodeParams make_params(const DeviceMatrix& weights, const PackedTensor& out,
 }
 
 Result<void> launch_all(const EncodeParams& p, std::uint32_t sms, Stream stream) {
-  UNWEIGHT_TRY_CUDA(
-      cudaMemsetAsync(p.record, 0, offsetof(TensorRecord, decode_table), stream));
+  UNWEIGHT_TRY_CUDA(cudaMemsetAsync(p.record, 0, sizeof(TensorRecord), stream));
   const bool tiles = p.grid.num_tiles() != 0;
   if (tiles) {
     UNWEIGHT_TRY_CUDA(cudaMemsetAsync(

@@ -15,13 +15,16 @@
 namespace unweight::kernels {
 
 /// Decode table entry, for the next 13 bits of a string:
-///   15        8 7    4 3      0
-///   |   pair   |  0   | length |        length 0..13
-/// The length is where a shift takes its count from; entry >> 6 is the pair's word in a table of
-/// 256.
+///   15  14      11 10       7 6   4 3      0
+///   | 0 | high code | low code | 0 | length |        length 0..13
+/// A shift takes its count from the low 5 bits as they are; times 0x1001, both codes are where the
+/// exponents of two weights in a register begin (bits 7 and 23).
 UNWEIGHT_HOST_DEVICE constexpr std::uint16_t pack_table_entry(std::uint32_t pair,
                                                               std::uint32_t length) {
-  return static_cast<std::uint16_t>(pair << 8 | length);
+  return static_cast<std::uint16_t>(pair << 7 | length);
+}
+UNWEIGHT_HOST_DEVICE constexpr std::uint32_t pair_of_entry(std::uint32_t entry) {
+  return entry >> 7;
 }
 
 struct TensorRecord {

@@ -7,7 +7,8 @@
 // Threads:    a warp a chunk, each lane its own string; warps do not wait for each other
 // Pipeline:   a chunk's stream comes by one bulk copy; sign_mantissa two tiles ahead, in registers;
 //             BF16 goes through a stage of two tiles, so that stores are rows of 256 bytes
-// Shared map: decode table 16 KiB | pair words 1 KiB | barriers | per warp: stream, stage | slack
+// Shared map: pair words 1 KiB | barriers | stages, as many as fit | decode table 16 KiB, at a
+//             multiple of 16 KiB | the other stages | streams | slack
 // Measured, Rejected: docs/kernels/huffman-decode.md
 #pragma once
 
@@ -25,9 +26,13 @@ namespace unweight::kernels {
 /// Sizes that depend on the tensor: of the launch, and of shared memory.
 struct HuffmanShape {
   static constexpr std::uint32_t kMaxWarps = 24;
+  /// BF16 by rows needs more than the 80 registers that 24 warps leave a thread.
+  static constexpr std::uint32_t kMaxStagingWarps = 16;
   static constexpr std::uint32_t kVectorBytes = 16;
-  /// A reader looks three words ahead of the last bit of a string.
+  /// A reader looks three words behind the one that holds the last bit of a string.
   static constexpr std::uint32_t kReadAheadBytes = 16;
+  /// The first vector of a warp's share is empty: a reader begins one bit early.
+  static constexpr std::uint32_t kLeadBytes = kVectorBytes;
   /// A corrupt stream can run on for 512 pairs of 15 bits beyond the warp's own stream: into the
   /// next warp's, and behind the last one's into this.
   static constexpr std::uint32_t kSlackBytes = 1024;
@@ -36,23 +41,54 @@ struct HuffmanShape {
   std::uint32_t stream_bytes;  ///< a warp's share, a multiple of 16
   std::uint32_t stage_bytes;
 
-  [[nodiscard]] __host__ __device__ std::uint32_t shared_bytes() const;
+  /// Dynamic shared memory that begins at address `begin`: behind what the system reserves.
+  [[nodiscard]] std::uint32_t shared_bytes(std::uint32_t begin) const;
 };
 
+/// What begins the dynamic shared memory.
 struct HuffmanShared {
-  std::uint16_t table[codec::kDecodeTableSize];
   std::uint32_t pair_words[codec::kNumPairs];
   alignas(8) std::uint64_t barriers[HuffmanShape::kMaxWarps];
 };
 
-inline std::uint32_t HuffmanShape::shared_bytes() const {
-  return static_cast<std::uint32_t>(sizeof(HuffmanShared)) +
-         num_warps * (stream_bytes + stage_bytes) + kSlackBytes;
+/// Where things are in shared memory, as addresses, from where the dynamic part begins.
+struct HuffmanAddresses {
+  static constexpr std::uint32_t kTableBytes = codec::kDecodeTableSize * sizeof(std::uint16_t);
+  std::uint32_t head_stages;      ///< stages before the table
+  std::uint32_t num_head_stages;
+  std::uint32_t table;
+  std::uint32_t tail_stages;
+  std::uint32_t streams;
+  std::uint32_t end;
+
+  __host__ __device__ HuffmanAddresses(std::uint32_t begin, const HuffmanShape& shape) {
+    constexpr std::uint32_t kAlign = 128;
+    head_stages = (begin + std::uint32_t{sizeof(HuffmanShared)} + kAlign - 1) / kAlign * kAlign;
+    table = (head_stages + kTableBytes - 1) / kTableBytes * kTableBytes;
+    const std::uint32_t room = table - head_stages;
+    num_head_stages = shape.stage_bytes == 0 ? 0 : room / shape.stage_bytes;
+    if (num_head_stages > shape.num_warps) num_head_stages = shape.num_warps;
+    tail_stages = table + kTableBytes;
+    streams = tail_stages + (shape.num_warps - num_head_stages) * shape.stage_bytes;
+    end = streams + shape.num_warps * shape.stream_bytes + HuffmanShape::kSlackBytes;
+  }
+  [[nodiscard]] __device__ std::uint32_t stage(const HuffmanShape& shape, std::uint32_t warp) const {
+    return warp < num_head_stages ? head_stages + warp * shape.stage_bytes
+                                  : tail_stages + (warp - num_head_stages) * shape.stage_bytes;
+  }
+};
+
+inline std::uint32_t HuffmanShape::shared_bytes(std::uint32_t begin) const {
+  return HuffmanAddresses(begin, *this).end - begin;
 }
 
 /// Tiles that are gathered before they are stored.
 template <Kind kKind>
 inline constexpr std::uint32_t kStagedTiles = kKind == Kind::kMatrix ? 2 : 0;
+
+template <Kind kKind>
+inline constexpr std::uint32_t kMaxWarps =
+    kStagedTiles<kKind> != 0 ? HuffmanShape::kMaxStagingWarps : HuffmanShape::kMaxWarps;
 
 template <Kind kKind>
 inline constexpr bool kNeedsSignMantissa = kKind == Kind::kMatrix || kKind == Kind::kTiles;
@@ -84,39 +120,44 @@ __device__ __forceinline__ LaneString fetch_stream(const DecodeParams& params,
   const std::uint32_t wanted = (phase + bytes + HuffmanShape::kReadAheadBytes) /
                                HuffmanShape::kVectorBytes * HuffmanShape::kVectorBytes;
   // A sound entry ends 64 bytes or more before the section does.
-  const bool sound = wanted <= shape.stream_bytes && offset <= params.stream_bytes &&
+  const bool sound = HuffmanShape::kLeadBytes + wanted <= shape.stream_bytes && offset <= params.stream_bytes &&
                      offset - phase + wanted <= params.stream_bytes;
   if (lane == 0) {
     const std::uint32_t copied = sound ? wanted : 0;
     ptx::fence_proxy_async_shared();  // the buffer's last readers were this warp's loads
     ptx::mbarrier_arrive_expect_tx(barrier, copied);
     if (copied != 0) {
-      ptx::bulk_copy_to_shared(buffer, params.stream + (offset - phase), copied, barrier);
+      ptx::bulk_copy_to_shared(buffer + HuffmanShape::kLeadBytes, params.stream + (offset - phase), copied, barrier);
     }
   }
-  return {sound ? 8 * phase + end_bit - bits : 0, bits, (1u << shift) - 1, !sound};
+  const std::uint32_t begin = sound ? 8 * phase + end_bit - bits : 0;
+  return {8 * HuffmanShape::kLeadBytes + begin, bits, (1u << shift) - 1, !sound};
 }
 
-template <Kind kKind>
+template <Kind kKind, bool kRun>
 __device__ __forceinline__ void decode_tile(LaneReader& reader, std::uint32_t table,
-                                            const std::uint32_t* pair_words,
+                                            std::uint32_t run, const std::uint32_t* pair_words,
                                             std::uint32_t (&words)[16]) {
 #pragma unroll
-  for (std::uint32_t i = 0; i < codec::kLanePairs; ++i) {
-    const std::uint32_t entry = reader.read(table);
-    words[i] = pair_words[entry >> 8];
+  for (std::uint32_t i = 0; i < codec::kLanePairs; i += 2) {
+    std::uint32_t first, second;
+    reader.read_two(table, first, second);
+    words[i] = word_of_entry<kKind, kRun>(first, run, pair_words);
+    words[i + 1] = word_of_entry<kKind, kRun>(second, run, pair_words);
   }
 }
 
 /// Decodes the chunk's tiles two by two.
-template <Kind kKind>
+template <Kind kKind, bool kRun>
 __device__ __forceinline__ void decode_tiles(const DecodeParams& params, const DecodeTarget& target,
-                                             const HuffmanShared& shared, LaneReader& reader,
-                                             std::uint32_t first_tile, std::uint32_t num_tiles,
+                                             const HuffmanShared& shared, std::uint32_t table,
+                                             LaneReader& reader, std::uint32_t first_tile,
+                                             std::uint32_t num_tiles,
                                              std::uint32_t tiles_per_strip, std::uint32_t stage,
                                              std::uint32_t lane) {
   constexpr std::uint32_t kGroup = 2;
-  const std::uint32_t table = ptx::shared_address(shared.table);
+  const std::uint32_t run = params.record->palette[0] * 0x00800080u;
+  TilePlace place = TilePlace::of(first_tile, tiles_per_strip);
   LaneBytes ahead[kGroup] = {};
   const auto fetch = [&](std::uint32_t t) {
     if constexpr (kNeedsSignMantissa<kKind>) {
@@ -138,7 +179,7 @@ __device__ __forceinline__ void decode_tiles(const DecodeParams& params, const D
       if (i >= group_tiles) break;
       const std::uint32_t tile = first_tile + t + i;
       std::uint32_t words[16];
-      decode_tile<kKind>(reader, table, shared.pair_words, words);
+      decode_tile<kKind, kRun>(reader, table, run, shared.pair_words, words);
       if constexpr (kKind == Kind::kMatrix) {
         stage_tile(words, bytes[i], stage + i * kStageBytes, lane);
       } else if constexpr (kKind == Kind::kTiles) {
@@ -151,8 +192,9 @@ __device__ __forceinline__ void decode_tiles(const DecodeParams& params, const D
     }
     if constexpr (kKind == Kind::kMatrix) {
       __syncwarp();
-      store_staged_tiles<kGroup>(params, target, first_tile + t, group_tiles, tiles_per_strip,
-                                 stage, lane);
+      const TilePlace second = place.next(tiles_per_strip);
+      store_staged_tiles<kGroup>(params, target, place, second, group_tiles == kGroup, stage, lane);
+      place = second.next(tiles_per_strip);
       __syncwarp();
     }
   }
@@ -163,17 +205,18 @@ __device__ __forceinline__ void report(const DecodeParams& params, std::uint32_t
 }
 
 template <Kind kKind>
-__global__ void __launch_bounds__(HuffmanShape::kMaxWarps * layout::kLanes, 1)
+__global__ void __launch_bounds__(kMaxWarps<kKind> * layout::kLanes, 1)
     huffman_decode(const __grid_constant__ DecodeParams params,
                    const __grid_constant__ DecodeTarget target,
                    const __grid_constant__ HuffmanShape shape) {
   extern __shared__ __align__(128) std::uint8_t shared_bytes[];
   auto& shared = *reinterpret_cast<HuffmanShared*>(shared_bytes);
   const std::uint32_t lane = threadIdx.x % layout::kLanes, warp = threadIdx.x / layout::kLanes;
-  constexpr std::uint32_t kTableVectors = sizeof(shared.table) / sizeof(uint4);
-  for (std::uint32_t i = threadIdx.x; i < kTableVectors; i += blockDim.x) {
-    reinterpret_cast<uint4*>(shared.table)[i] =
-        reinterpret_cast<const uint4*>(params.record->decode_table.data())[i];
+  const HuffmanAddresses at(ptx::shared_address(shared_bytes), shape);
+  auto* table = reinterpret_cast<uint4*>(shared_bytes + (at.table - ptx::shared_address(shared_bytes)));
+  for (std::uint32_t i = threadIdx.x; i < HuffmanAddresses::kTableBytes / sizeof(uint4);
+       i += blockDim.x) {
+    table[i] = reinterpret_cast<const uint4*>(params.record->decode_table.data())[i];
   }
   for (std::uint32_t pair = threadIdx.x; pair < codec::kNumPairs; pair += blockDim.x) {
     shared.pair_words[pair] = pair_word<kKind>(params.record->palette, pair);
@@ -185,12 +228,12 @@ __global__ void __launch_bounds__(HuffmanShape::kMaxWarps * layout::kLanes, 1)
   }
   __syncthreads();
 
-  const std::uint32_t own = ptx::shared_address(shared_bytes + sizeof(HuffmanShared));
-  const std::uint32_t stage = own + warp * shape.stage_bytes;
-  const std::uint32_t buffer =
-      own + shape.num_warps * shape.stage_bytes + warp * shape.stream_bytes;
+  const std::uint32_t stage = at.stage(shape, warp);
+  const std::uint32_t buffer = at.streams + warp * shape.stream_bytes;
   const auto num_chunks = static_cast<std::uint32_t>(params.grid.num_chunks());
   const auto tiles_per_strip = static_cast<std::uint32_t>(params.grid.tiles_per_strip());
+  // A record of an encoder or of a checked header says so; anything else decodes to garbage.
+  const bool is_run = kKind == Kind::kCodes || params.record->palette_is_run != 0;
   std::uint32_t parity = 0;
   for (std::uint32_t chunk = warp * gridDim.x + blockIdx.x; chunk < num_chunks;
        chunk += gridDim.x * shape.num_warps) {
@@ -199,8 +242,11 @@ __global__ void __launch_bounds__(HuffmanShape::kMaxWarps * layout::kLanes, 1)
     parity ^= 1;
     LaneReader reader(buffer, string.first_bit);
     const std::uint32_t num_tiles = params.grid.chunk_tiles(chunk);
-    decode_tiles<kKind>(params, target, shared, reader, chunk * layout::kChunkTiles, num_tiles,
-                        tiles_per_strip, stage, lane);
+    const auto decode = [&]<bool kRun>() {
+      decode_tiles<kKind, kRun>(params, target, shared, at.table, reader, chunk * layout::kChunkTiles,
+                                num_tiles, tiles_per_strip, stage, lane);
+    };
+    is_run ? decode.template operator()<true>() : decode.template operator()<false>();
     const std::uint32_t left = string.num_bits - (reader.position() - string.first_bit);
     report(params, string.bad_index              ? gpu::kStatusBadIndex
                    : left > string.filling ? gpu::kStatusStreamMismatch
@@ -216,20 +262,22 @@ __global__ void __launch_bounds__(HuffmanShape::kMaxWarps * layout::kLanes, 1)
 }
 
 /// As many warps as chunks and shared memory give work and room for, evenly loaded.
-inline HuffmanShape huffman_shape(std::uint32_t max_chunk_stream_bytes, std::uint32_t staged_tiles,
-                                  std::uint64_t num_chunks, std::uint32_t num_ctas,
-                                  std::uint32_t max_shared_bytes) {
+template <Kind kKind>
+HuffmanShape huffman_shape(std::uint32_t max_chunk_stream_bytes, std::uint64_t num_chunks,
+                           std::uint32_t num_ctas, const gpu::LaunchLimits& limits) {
   HuffmanShape shape{};
   constexpr std::uint32_t kVector = HuffmanShape::kVectorBytes;
   shape.stream_bytes =
       (max_chunk_stream_bytes + kVector - 1 + HuffmanShape::kReadAheadBytes) / kVector * kVector +
-      kVector;
-  shape.stage_bytes = staged_tiles * kStageBytes;
-  const std::uint32_t room =
-      max_shared_bytes - static_cast<std::uint32_t>(sizeof(HuffmanShared)) - HuffmanShape::kSlackBytes;
-  const std::uint64_t most = std::min<std::uint64_t>(
-      HuffmanShape::kMaxWarps, room / (shape.stream_bytes + shape.stage_bytes));
-  const std::uint64_t rounds = (num_chunks + num_ctas * most - 1) / (num_ctas * most);
+      kVector + HuffmanShape::kLeadBytes;
+  shape.stage_bytes = kStagedTiles<kKind> * kStageBytes;
+  shape.num_warps = kMaxWarps<kKind>;
+  while (shape.num_warps > 1 &&
+         shape.shared_bytes(limits.reserved_shared_bytes) > limits.max_shared_bytes) {
+    --shape.num_warps;
+  }
+  const std::uint64_t most = std::uint64_t{num_ctas} * shape.num_warps;
+  const std::uint64_t rounds = (num_chunks + most - 1) / most;
   shape.num_warps =
       static_cast<std::uint32_t>((num_chunks + num_ctas * rounds - 1) / (num_ctas * rounds));
   return shape;
@@ -243,14 +291,14 @@ cudaError_t launch_huffman(const DecodeParams& params, const DecodeTarget& targe
   std::uint64_t ctas = std::min<std::uint64_t>(limits.num_sms, num_chunks);
   if (max_sms != 0) ctas = std::min<std::uint64_t>(ctas, max_sms);
   const auto num_ctas = static_cast<std::uint32_t>(ctas);
-  const HuffmanShape shape = huffman_shape(params.max_chunk_stream_bytes, kStagedTiles<kKind>,
-                                           num_chunks, num_ctas, limits.max_shared_bytes);
+  const HuffmanShape shape =
+      huffman_shape<kKind>(params.max_chunk_stream_bytes, num_chunks, num_ctas, limits);
   const cudaError_t status =
       cudaFuncSetAttribute(huffman_decode<kKind>, cudaFuncAttributeMaxDynamicSharedMemorySize,
                            static_cast<int>(limits.max_shared_bytes));
   if (status != cudaSuccess) return status;
   // More than half of an SM's shared memory: CTAs of a limited launch never share an SM.
-  const std::uint32_t shared = std::max(shape.shared_bytes(), limits.max_shared_bytes / 2 + 1024);
+  const std::uint32_t shared = std::max(shape.shared_bytes(limits.reserved_shared_bytes), limits.max_shared_bytes / 2 + 1024);
   huffman_decode<kKind><<<num_ctas, shape.num_warps * layout::kLanes, shared, stream>>>(
       params, target, shape);
   return cudaGetLastError();

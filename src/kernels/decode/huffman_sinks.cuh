@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// What becomes of decoded pairs. A sink says what a pair looks like (one word of a table of 256),
-// takes a tile's 16 words of a lane, and flushes what it has gathered.
+// What becomes of decoded pairs: a table entry to one word, a tile's 16 words of a lane to memory.
 //
 //   kMatrix, kTiles   exponents of both weights in place: e0 << 7 | e1 << 23
 //   kExponents        two bytes:                          e0      | e1 << 8
-//   kCodes            as in a word of the code section:   c0      | c1 << 16
+//   kCodes            codes where exponents would be:     c0 << 7 | c1 << 23
+//
+// Where the palette is a run, the exponents are the codes plus a constant. Any other palette costs
+// a second look-up, in a table of 256 words.
 #pragma once
 
 #include <cstdint>
@@ -17,13 +19,29 @@ namespace unweight::kernels {
 
 using Kind = DecodeTarget::Kind;
 
+/// Word of a pair, for the table of a palette that is no run.
 template <Kind kKind>
 __device__ __forceinline__ std::uint32_t pair_word(const codec::Palette& palette,
                                                    std::uint32_t pair) {
-  const std::uint32_t lo = pair & 15, hi = pair >> 4;
-  if constexpr (kKind == Kind::kCodes) return lo | hi << 16;
-  if constexpr (kKind == Kind::kExponents) return palette[lo] | palette[hi] << 8;
-  return palette[lo] << 7 | palette[hi] << 23;
+  const std::uint32_t lo = palette[pair & 15], hi = palette[pair >> 4];
+  return kKind == Kind::kExponents ? lo | hi << 8 : lo << 7 | hi << 23;
+}
+
+/// The codes of an entry at bits 10..7 and 26..23. The product has them there twice and the length
+/// besides; nothing carries into the bits that are kept.
+__device__ __forceinline__ std::uint32_t codes_in_place(std::uint32_t entry) {
+  return entry * 0x1001u & 0x07800780u;
+}
+
+/// `run`: the run's first exponent at bits 7 and 23.
+template <Kind kKind, bool kRun>
+__device__ __forceinline__ std::uint32_t word_of_entry(std::uint32_t entry, std::uint32_t run,
+                                                       const std::uint32_t* pair_words) {
+  if constexpr (kKind == Kind::kCodes) return codes_in_place(entry);
+  if constexpr (!kRun) return pair_words[pair_of_entry(entry)];
+  const std::uint32_t exponents = codes_in_place(entry) + run;
+  if constexpr (kKind == Kind::kExponents) return __byte_perm(exponents >> 7, 0, 0x4420);
+  return exponents;
 }
 
 /// A lane's sign_mantissa bytes of a tile.
@@ -101,8 +119,10 @@ __device__ __forceinline__ void store_exponent_tile(const std::uint32_t (&words)
 
 __device__ __forceinline__ void store_code_tile(const std::uint32_t (&words)[16], void* out,
                                                 std::uint32_t tile, std::uint32_t lane) {
+  // Register r's codes belong at bits 4r and 16 + 4r.
   const auto step = [&](std::uint32_t s) {
-    return words[4 * s] | words[4 * s + 1] << 4 | words[4 * s + 2] << 8 | words[4 * s + 3] << 12;
+    return words[4 * s] >> 7 | words[4 * s + 1] >> 3 | words[4 * s + 2] << 1 |
+           words[4 * s + 3] << 5;
   };
   __stcs(reinterpret_cast<uint4*>(static_cast<std::uint8_t*>(out) +
                                   std::uint64_t{tile} * layout::kTileCodeSectionBytes) +

@@ -10,13 +10,18 @@
 
 namespace unweight::kernels {
 
-struct TileCorner {
-  std::uint64_t row, col;
+/// Strip and place in it of a tile: divided out once, then counted on.
+struct TilePlace {
+  std::uint32_t strip, in_strip;
+
+  __device__ static TilePlace of(std::uint32_t tile, std::uint32_t tiles_per_strip) {
+    return {tile / tiles_per_strip, tile % tiles_per_strip};
+  }
+  [[nodiscard]] __device__ __forceinline__ TilePlace next(std::uint32_t tiles_per_strip) const {
+    const bool last = in_strip + 1 == tiles_per_strip;
+    return {last ? strip + 1 : strip, last ? 0 : in_strip + 1};
+  }
 };
-__device__ __forceinline__ TileCorner corner_of(std::uint32_t tile, std::uint32_t tiles_per_strip) {
-  return {std::uint64_t{tile / tiles_per_strip} * layout::kTileRows,
-          std::uint64_t{tile % tiles_per_strip} * layout::kTileCols};
-}
 
 __device__ __noinline__ inline void store_piece_slowly(const DecodeParams& params,
                                                        const DecodeTarget& target,
@@ -33,38 +38,40 @@ __device__ __noinline__ inline void store_piece_slowly(const DecodeParams& param
   }
 }
 
-/// kTiles staged tiles, tile i at stage + i * kStageBytes, to their places. A lane copies pieces of
-/// one tile, so that where tiles are neighbours a row of the copy is kTiles * 128 bytes.
+/// Two staged tiles, at `stage` and kStageBytes behind it, to their places; one, if `second` is not
+/// there. A lane copies pieces of one tile, 16 lanes those of two, so that where the tiles are
+/// neighbours a row of the copy is 256 bytes. With kTiles 1 all lanes copy `first`.
 template <std::uint32_t kTiles>
 __device__ __forceinline__ void store_staged_tiles(const DecodeParams& params,
-                                                   const DecodeTarget& target,
-                                                   std::uint32_t first_tile,
-                                                   std::uint32_t num_tiles,
-                                                   std::uint32_t tiles_per_strip,
+                                                   const DecodeTarget& target, TilePlace first,
+                                                   TilePlace second, bool has_second,
                                                    std::uint32_t stage, std::uint32_t lane) {
   constexpr std::uint32_t kLanesPerRow = kTiles * kRowPieces;
   constexpr std::uint32_t kRowsPerStep = layout::kLanes / kLanesPerRow;
-  const std::uint32_t which = lane / kRowPieces % kTiles, piece = lane % kRowPieces;
-  if (which >= num_tiles) return;
-  const TileCorner corner = corner_of(first_tile + which, tiles_per_strip);
-  const std::uint64_t col = corner.col + piece * kPieceElems;
-  const std::uint32_t source = stage + which * kStageBytes;
-  const bool whole = target.rows_are_vectors && corner.row + layout::kTileRows <= params.grid.rows &&
-                     corner.col + layout::kTileCols <= params.grid.cols;
+  const bool is_second = kTiles == 2 && (lane & kRowPieces) != 0;
+  if (is_second && !has_second) return;
+  const TilePlace place = is_second ? second : first;
+  const std::uint32_t piece = lane % kRowPieces, lane_row = lane / kLanesPerRow;
+  const std::uint64_t row = std::uint64_t{place.strip} * layout::kTileRows;
+  const std::uint64_t col = std::uint64_t{place.in_strip} * layout::kTileCols;
+  const bool whole = target.rows_are_vectors && row + layout::kTileRows <= params.grid.rows &&
+                     col + layout::kTileCols <= params.grid.cols;
+  const std::uint32_t source = is_second ? stage + kStageBytes : stage;
+  const std::uint64_t lane_col = col + piece * kPieceElems;
+  std::uint16_t* out = static_cast<std::uint16_t*>(target.out) +
+                       (row + lane_row) * target.stride_elems + lane_col;
 #pragma unroll
-  for (std::uint32_t first = 0; first < layout::kTileRows; first += kRowsPerStep) {
-    const std::uint32_t row = first + lane / kLanesPerRow;
+  for (std::uint32_t step = 0; step < layout::kTileRows; step += kRowsPerStep) {
     uint4 v;
     asm volatile("ld.shared.v4.b32 {%0,%1,%2,%3}, [%4];"
                  : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w)
-                 : "r"(source + stage_offset(row, piece))
+                 : "r"(source + stage_offset(lane_row + step, piece))
                  : "memory");
     if (whole) {
-      __stcs(reinterpret_cast<uint4*>(static_cast<std::uint16_t*>(target.out) +
-                                      (corner.row + row) * target.stride_elems + col),
-             v);
+      __stcs(reinterpret_cast<uint4*>(out), v);
+      out += kRowsPerStep * target.stride_elems;
     } else {
-      store_piece_slowly(params, target, corner.row + row, col, v);
+      store_piece_slowly(params, target, row + lane_row + step, lane_col, v);
     }
   }
 }

@@ -42,7 +42,8 @@ __device__ __forceinline__ void decode_palette_tile(const DecodeParams& params,
   if constexpr (kKind == Kind::kMatrix) {
     stage_tile(exponents, bytes, stage, lane);
     __syncwarp();
-    store_staged_tiles<1>(params, target, tile, 1, tiles_per_strip, stage, lane);
+    const TilePlace place = TilePlace::of(tile, tiles_per_strip);
+    store_staged_tiles<1>(params, target, place, place, false, stage, lane);
   } else {
     store_weight_tile(exponents, bytes, target.out, tile, lane);
   }

@@ -49,6 +49,7 @@ __device__ std::uint32_t sort_symbols(SharedStorage& shared) {
   const bool occurs = p < kSymbols && shared.counts[p] != 0;
   std::uint32_t rank = 0, more_frequent = 0;
   if (p < kSymbols) {
+#pragma unroll 16
     for (std::uint32_t q = 0; q < kSymbols; ++q) {
       const Weight mine = shared.counts[p], other = shared.counts[q];
       rank += other != 0 && (other < mine || (other == mine && q < p)) ? 1 : 0;
@@ -125,7 +126,10 @@ __device__ void number_codes(SharedStorage& shared, TensorRecord* record) {
   __syncthreads();
   if (p >= kSymbols) return;
   std::uint32_t before = 0;
-  for (std::uint32_t q = 0; q < p; ++q) before += shared.lengths[q] == length ? 1 : 0;
+#pragma unroll 16
+  for (std::uint32_t q = 0; q < kSymbols; ++q) {
+    before += q < p && shared.lengths[q] == length ? 1 : 0;
+  }
   std::uint16_t bits = 0;
   if (length != 0) {
     shared.canonical[shared.first_index[length] + before] = static_cast<std::uint8_t>(p);

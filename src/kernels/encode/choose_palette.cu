@@ -53,6 +53,7 @@ __global__ void __launch_bounds__(kExponents) choose_palette(TensorRecord* recor
   __syncthreads();
 
   std::uint32_t more_frequent = 0;
+#pragma unroll 16
   for (std::uint32_t other = 0; other < kExponents; ++other) {
     more_frequent +=
         counts[other] > counts[e] || (counts[other] == counts[e] && other < e) ? 1 : 0;
@@ -65,6 +66,7 @@ __global__ void __launch_bounds__(kExponents) choose_palette(TensorRecord* recor
   run_sums[e] = sum;
   __syncthreads();
   bool best = e < kRunStarts;
+#pragma unroll 16
   for (std::uint32_t other = 0; other < kRunStarts; ++other) {
     if (run_sums[other] > sum || (run_sums[other] == sum && other < e)) best = false;
   }
