@@ -6,7 +6,9 @@
 # libraries that every build needs, and Python with torch for the baselines; no network.
 #
 #   tools/gpu.sh test               every GPU test, then compute-sanitizer over each test binary
-#   tools/gpu.sh bench [OPTION...]  results file, baselines, docs/results; options of codec_gpu_bench
+#   tools/gpu.sh bench              results file, baselines, docs/results
+#   tools/gpu.sh bench OPTION...    part of it, for development: options of codec_gpu_bench; the results
+#                                   file goes to build/gpu-results, nothing else happens
 #
 # Environment:
 #   UNWEIGHT_GPU_BUILD       a build folder that is there already (from another machine of the same
@@ -121,7 +123,9 @@ case $task in
     ;;
   bench)
     build_targets gpu_benches
-    results=${UNWEIGHT_GPU_RESULTS:-bench/results}
+    results=bench/results
+    if [ $# -gt 0 ]; then results=build/gpu-results; fi
+    results=${UNWEIGHT_GPU_RESULTS:-$results}
     export UNWEIGHT_COMMIT=${UNWEIGHT_COMMIT:-$(commit)}
     status=0
     "$build/bin/codec_gpu_bench" --results "$results" "$@" || status=$?
@@ -129,7 +133,7 @@ case $task in
       say "compiled, NOT run. There is no Hopper GPU (H100, H200) here, so there is nothing to time."
       exit "$kNotRun"
     fi
-    [ "$status" -eq 0 ] || exit "$status"
+    if [ "$status" -ne 0 ] || [ $# -gt 0 ]; then exit "$status"; fi
     python3 bench/gpu/baselines.py --results "$results"
     python3 tools/results.py --results "$results"
     ;;

@@ -62,7 +62,7 @@ class Bench:
         return self.weights.view(self.torch.uint8)
 
     def exponents(self):
-        return (self.weights.view(self.torch.int16) >> 7).to(self.torch.uint8)
+        return (self.weights.view(self.torch.int16) >> 7 & 0xFF).to(self.torch.uint8)
 
     def num_copies(self, stored_bytes):
         return max(2, 4 * self.l2_bytes // stored_bytes + 1)
@@ -70,33 +70,33 @@ class Bench:
     def poisoned(self, num_bytes):
         return self.torch.full((num_bytes,), POISON, dtype=self.torch.uint8, device="cuda")
 
-    def time(self, decode, num_copies):
-        """[median, least, most] microseconds of decode(copy). The host runs ahead of the device, so
-        the time is the device's as long as Python enqueues faster than the device decodes."""
+    def time(self, decode, num_copies, stream):
+        """[median, least, most] microseconds of decode(copy), which enqueues to the stream. The host
+        runs ahead of the device, so the time is the device's as long as Python enqueues faster than
+        the device decodes."""
         torch = self.torch
         launches = -(-max(MIN_LAUNCHES, num_copies) // num_copies) * num_copies
         events = []
-        with torch.cuda.stream(self.stream):
+        with torch.cuda.stream(stream):
             for sample in range(NUM_WARMUPS + NUM_SAMPLES):
                 begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
-                begin.record(self.stream)
+                begin.record(stream)
                 for launch in range(launches):
                     decode(launch % num_copies)
-                end.record(self.stream)
+                end.record(stream)
                 if sample >= NUM_WARMUPS:
                     events.append((begin, end))
-        self.stream.synchronize()
+        stream.synchronize()
         us = [1000 * begin.elapsed_time(end) / launches for begin, end in events]
         return [statistics.median(us), min(us), max(us)]
 
-    def row(self, baseline, op, family, times, stored_bytes, out_bytes, untouched_bits=0, rows=None,
-            **more):
+    def row(self, baseline, op, family, times, stored_bytes, out_bytes, untouched_bits=0, **more):
         """A row of the results file; times as from time()."""
-        num_weights = (rows or self.rows) * self.cols
+        num_weights = self.rows * self.cols
         moved = stored_bytes + out_bytes
         us = times[0]
         row = {
-            "op": op, "N": rows or self.rows, "K": self.cols, "family": family, "weights": "normal",
+            "op": op, "N": self.rows, "K": self.cols, "family": family, "weights": "normal",
             "bits_per_weight": untouched_bits + 8 * stored_bytes / num_weights,
             "us": us, "us_min": times[1], "us_max": times[2],
             "bf16_gb_s": 2 * num_weights / us / 1000, "stored_gb_s": stored_bytes / us / 1000,
@@ -220,13 +220,11 @@ def dfloat11_rows(bench):
     inputs = [[tensor.to("cuda", copy=True) for tensor in host] for _ in range(copies)]
     outputs = [bench.poisoned(2 * bench.weights.numel()) for _ in range(copies)]
     torch.cuda.synchronize()
-    stream = cupy.cuda.ExternalStream(bench.stream.cuda_stream)
 
-    def decode(copy):
+    def decode(copy):  # on the default stream, which is CuPy's current one and torch's
         pointers = [tensor.data_ptr() for tensor in inputs[copy]] + [outputs[copy].data_ptr()]
-        with stream:
-            kernel(grid=(num_ctas,), block=(DFLOAT11_THREADS,), shared_mem=shared_bytes,
-                   args=[*pointers, luts.shape[0], encoded.size, sign_mantissa.numel()])
+        kernel(grid=(num_ctas,), block=(DFLOAT11_THREADS,), shared_mem=shared_bytes,
+               args=[*pointers, luts.shape[0], encoded.size, sign_mantissa.numel()])
 
     for copy in range(copies):
         decode(copy)
@@ -234,8 +232,8 @@ def dfloat11_rows(bench):
     if not all(torch.equal(out, bench.bytes_of_weights()) for out in outputs):
         raise NotRun("its kernel does not give the weights back")
     name = f"DFloat11 {importlib.metadata.version('dfloat11')}"
-    return [bench.row(name, "full_decode", "dfloat11", bench.time(decode, copies), stored,
-                      2 * bench.weights.numel())]
+    times = bench.time(decode, copies, torch.cuda.default_stream())
+    return [bench.row(name, "full_decode", "dfloat11", times, stored, 2 * bench.weights.numel())]
 
 
 # ---- nvCOMP -------------------------------------------------------------------------------------
@@ -268,7 +266,7 @@ def nvcomp_time(bench, nvcomp, original, data_type, settings):
     torch.cuda.synchronize()
     if not all(torch.equal(out, original.view(torch.uint8)) for out in outputs):
         raise NotRun("it does not give the data back")
-    return bench.time(decode, copies), stored
+    return bench.time(decode, copies, bench.stream), stored
 
 
 def nvcomp_rows(bench):

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "bench_machine.h"
 #include "gpu/device_memory.h"
+#include "kernels/compare.h"
 #include "layout/tile_order.h"
 #include "synthetic_weights.h"
 
@@ -95,16 +96,6 @@ __global__ void expect(const std::uint16_t* original, std::uint64_t cols, std::u
   }
 }
 
-__global__ void count(const std::uint16_t* left, const std::uint16_t* right,
-                      std::uint64_t num_words, unsigned long long* num_different) {
-  unsigned long long mine = 0;
-  const std::uint64_t step = std::uint64_t{gridDim.x} * kThreads;
-  for (std::uint64_t i = blockIdx.x * std::uint64_t{kThreads} + threadIdx.x; i < num_words;
-       i += step)
-    mine += left[i] != right[i];
-  if (mine != 0) atomicAdd(num_different, mine);
-}
-
 constexpr std::uint32_t kGrid = 2048;
 
 std::uint32_t ctas_for(std::uint64_t num_threads) {
@@ -151,10 +142,10 @@ std::uint64_t count_differences(const void* left, const void* right, std::uint64
                                 cudaStream_t stream) {
   const auto counter = take(gpu::DeviceBuffer::allocate(sizeof(std::uint64_t)), "counter");
   require(cudaMemsetAsync(counter.data(), 0, sizeof(std::uint64_t), stream), "cudaMemset");
-  count<<<kGrid, kThreads, 0, stream>>>(static_cast<const std::uint16_t*>(left),
-                                        static_cast<const std::uint16_t*>(right), num_words,
-                                        counter.as<unsigned long long>());
-  require(cudaGetLastError(), "count_differences");
+  require(kernels::count_differences(static_cast<const std::uint16_t*>(left),
+                                     static_cast<const std::uint16_t*>(right), num_words,
+                                     counter.as<unsigned long long>(), stream),
+          "count_differences");
   std::uint64_t different = 0;
   require(
       cudaMemcpyAsync(&different, counter.data(), sizeof different, cudaMemcpyDeviceToHost, stream),
