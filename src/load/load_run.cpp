@@ -19,6 +19,14 @@ namespace {
 /// What is read, and hashed at once while a second-level cache still has it.
 constexpr std::uint64_t kReadBytes = std::uint64_t{256} << 10;
 
+/// Others may wait for the slot: it is given back whatever happens.
+struct ScratchLease {
+  ScratchSlots& slots;
+  std::size_t slot;
+  gpu::Stream stream;
+  ~ScratchLease() { slots.give_back(slot, stream); }
+};
+
 }  // namespace
 
 Result<void> SharedProgress::add(std::uint64_t bytes, const std::string& item) {
@@ -101,11 +109,10 @@ Result<void> LoadRun::copy_file(const WorkUnit& unit, const CopyPart& part, std:
 
 Result<void> LoadRun::transcode_unit(const WorkUnit& unit, StagingLane& lane) {
   UNWEIGHT_TRY_ASSIGN(const std::size_t slot, scratch_.take(unit.scratch_bytes, lane.stream()));
-  std::byte* const scratch = scratch_.memory(slot);
-  auto done = copy_parts(unit, scratch, lane);
-  if (done && !stopped_.load(std::memory_order_relaxed)) done = transcode(unit, scratch, lane);
-  scratch_.give_back(slot, lane.stream());
-  return done;
+  const ScratchLease lease{scratch_, slot, lane.stream()};
+  UNWEIGHT_TRY(copy_parts(unit, scratch_.memory(slot), lane));
+  if (stopped_.load(std::memory_order_relaxed)) return {};
+  return transcode(unit, scratch_.memory(slot), lane);
 }
 
 Result<void> LoadRun::transcode(const WorkUnit& unit, std::byte* scratch, StagingLane& lane) {

@@ -280,6 +280,18 @@ TEST_F(LoadGpuTest, CancelledLoadsLeaveNothing) {
   expect_same(*loaded, model);
 }
 
+TEST_F(LoadGpuTest, ACallbackThatThrowsIsAnError) {
+  const Model model = hostile_model();
+  const fs::path bundle = bundle_of(model, Family::kHuffman);
+  LoadOptions options;
+  options.resident = Resident::kPalette;
+  options.num_threads = 8;
+  options.progress = [](const Progress&) -> bool { throw 1; };
+  const auto loaded = load_bundle(bundle, options);
+  ASSERT_FALSE(loaded);
+  EXPECT_EQ(loaded.error().code, ErrorCode::kInternal);
+}
+
 TEST_F(LoadGpuTest, ArgumentsThatCannotBe) {
   LoadOptions options;
   options.device = 1000;
