@@ -98,6 +98,13 @@ inline constexpr bool kNeedsSignMantissa = kKind == Kind::kMatrix || kKind == Ki
 struct LaneString {
   std::uint32_t first_bit, num_bits, filling;
   bool bad_index;
+
+  /// kStatus... bits of a string whose codes ended at bit `end`.
+  [[nodiscard]] __device__ std::uint32_t problems(std::uint32_t end) const {
+    if (bad_index) return gpu::kStatusBadIndex;
+    const std::uint32_t left = num_bits - (end - first_bit);
+    return left > filling ? gpu::kStatusStreamMismatch : 0;
+  }
 };
 
 /// Starts the bulk copy of the chunk's stream, as much of it as exists.
@@ -147,11 +154,22 @@ __device__ __forceinline__ void decode_tile(LaneReader& reader, std::uint32_t ta
   }
 }
 
-/// Decodes the chunk's tiles two by two.
+/// A lane's string that a bulk copy is bringing.
+struct ArrivingString {
+  LaneString string;
+  std::uint32_t buffer, barrier, parity;
+
+  [[nodiscard]] __device__ __forceinline__ LaneReader wait() const {
+    ptx::mbarrier_wait(barrier, parity);
+    return {buffer, string.first_bit};
+  }
+};
+
+/// Decodes the chunk's tiles two by two. Returns where the lane's codes ended.
 template <Kind kKind, bool kRun>
-__device__ __forceinline__ void decode_tiles(const DecodeParams& params, const DecodeTarget& target,
+__device__ __forceinline__ std::uint32_t decode_tiles(const DecodeParams& params, const DecodeTarget& target,
                                              const HuffmanShared& shared, std::uint32_t table,
-                                             LaneReader& reader, std::uint32_t first_tile,
+                                             const ArrivingString& string, std::uint32_t first_tile,
                                              std::uint32_t num_tiles,
                                              std::uint32_t tiles_per_strip, std::uint32_t stage,
                                              std::uint32_t lane) {
@@ -170,6 +188,7 @@ __device__ __forceinline__ void decode_tiles(const DecodeParams& params, const D
     }
   };
   fetch(0);
+  LaneReader reader = string.wait();
   for (std::uint32_t t = 0; t < num_tiles; t += kGroup) {
     const LaneBytes bytes[kGroup] = {ahead[0], ahead[1]};
     fetch(t + kGroup);
@@ -198,6 +217,23 @@ __device__ __forceinline__ void decode_tiles(const DecodeParams& params, const D
       __syncwarp();
     }
   }
+  return reader.position();
+}
+
+/// By all threads of the CTA.
+template <Kind kKind>
+__device__ __forceinline__ void make_tables(const TensorRecord& record, HuffmanShared& shared,
+                                            const HuffmanAddresses& at,
+                                            std::uint8_t* shared_bytes) {
+  auto* table = reinterpret_cast<uint4*>(shared_bytes +
+                                         (at.table - ptx::shared_address(shared_bytes)));
+  for (std::uint32_t i = threadIdx.x; i < HuffmanAddresses::kTableBytes / sizeof(uint4);
+       i += blockDim.x) {
+    table[i] = reinterpret_cast<const uint4*>(record.decode_table.data())[i];
+  }
+  for (std::uint32_t pair = threadIdx.x; pair < codec::kNumPairs; pair += blockDim.x) {
+    shared.pair_words[pair] = pair_word<kKind>(record.palette, pair);
+  }
 }
 
 __device__ __forceinline__ void report(const DecodeParams& params, std::uint32_t bits) {
@@ -213,49 +249,48 @@ __global__ void __launch_bounds__(kMaxWarps<kKind> * layout::kLanes, 1)
   auto& shared = *reinterpret_cast<HuffmanShared*>(shared_bytes);
   const std::uint32_t lane = threadIdx.x % layout::kLanes, warp = threadIdx.x / layout::kLanes;
   const HuffmanAddresses at(ptx::shared_address(shared_bytes), shape);
-  auto* table = reinterpret_cast<uint4*>(shared_bytes + (at.table - ptx::shared_address(shared_bytes)));
-  for (std::uint32_t i = threadIdx.x; i < HuffmanAddresses::kTableBytes / sizeof(uint4);
-       i += blockDim.x) {
-    table[i] = reinterpret_cast<const uint4*>(params.record->decode_table.data())[i];
-  }
-  for (std::uint32_t pair = threadIdx.x; pair < codec::kNumPairs; pair += blockDim.x) {
-    shared.pair_words[pair] = pair_word<kKind>(params.record->palette, pair);
-  }
-  const std::uint32_t barrier = ptx::shared_address(&shared.barriers[warp]);
-  if (lane == 0) {
-    ptx::mbarrier_init(barrier, 1);
-    ptx::fence_mbarrier_init();
-  }
-  __syncthreads();
-
   const std::uint32_t stage = at.stage(shape, warp);
-  const std::uint32_t buffer = at.streams + warp * shape.stream_bytes;
   const auto num_chunks = static_cast<std::uint32_t>(params.grid.num_chunks());
   const auto tiles_per_strip = static_cast<std::uint32_t>(params.grid.tiles_per_strip());
+  std::uint32_t chunk = warp * gridDim.x + blockIdx.x;
+  ArrivingString arriving{{}, at.streams + warp * shape.stream_bytes,
+                          ptx::shared_address(&shared.barriers[warp]), 0};
+  if (lane == 0) {
+    ptx::mbarrier_init(arriving.barrier, 1);
+    ptx::fence_mbarrier_init();
+  }
+  __syncwarp();
+  const auto fetch = [&] {
+    if (chunk < num_chunks) {
+      arriving.string =
+          fetch_stream(params, shape, chunk, lane, arriving.buffer, arriving.barrier);
+    }
+  };
+  fetch();  // on its way while the tables are made
+  make_tables<kKind>(*params.record, shared, at, shared_bytes);
+  __syncthreads();
+
   // A record of an encoder or of a checked header says so; anything else decodes to garbage.
   const bool is_run = kKind == Kind::kCodes || params.record->palette_is_run != 0;
-  std::uint32_t parity = 0;
-  for (std::uint32_t chunk = warp * gridDim.x + blockIdx.x; chunk < num_chunks;
-       chunk += gridDim.x * shape.num_warps) {
-    const LaneString string = fetch_stream(params, shape, chunk, lane, buffer, barrier);
-    ptx::mbarrier_wait(barrier, parity);
-    parity ^= 1;
-    LaneReader reader(buffer, string.first_bit);
+  while (chunk < num_chunks) {
     const std::uint32_t num_tiles = params.grid.chunk_tiles(chunk);
     const auto decode = [&]<bool kRun>() {
-      decode_tiles<kKind, kRun>(params, target, shared, at.table, reader, chunk * layout::kChunkTiles,
-                                num_tiles, tiles_per_strip, stage, lane);
+      return decode_tiles<kKind, kRun>(params, target, shared, at.table, arriving,
+                                       chunk * layout::kChunkTiles, num_tiles, tiles_per_strip,
+                                       stage, lane);
     };
-    is_run ? decode.template operator()<true>() : decode.template operator()<false>();
-    const std::uint32_t left = string.num_bits - (reader.position() - string.first_bit);
-    report(params, string.bad_index              ? gpu::kStatusBadIndex
-                   : left > string.filling ? gpu::kStatusStreamMismatch
-                                                 : 0);
+    const std::uint32_t end =
+        is_run ? decode.template operator()<true>() : decode.template operator()<false>();
+    report(params, arriving.string.problems(end));
     __syncwarp();
+    const std::uint32_t decoded = chunk;
+    chunk += gridDim.x * shape.num_warps;
+    arriving.parity ^= 1;
+    fetch();
     if constexpr (kKind != Kind::kCodes) {
-      if (params.verbatim_index[chunk].tile_mask != 0) {
-        patch_verbatim<kKind>(params, target, verbatim_range(params, chunk, num_chunks), chunk, 0,
-                              num_tiles, tiles_per_strip, lane);
+      if (params.verbatim_index[decoded].tile_mask != 0) {
+        patch_verbatim<kKind>(params, target, verbatim_range(params, decoded, num_chunks), decoded,
+                              0, num_tiles, tiles_per_strip, lane);
       }
     }
   }
