@@ -59,7 +59,7 @@ struct Extents {
   std::uint64_t rows = 0;
   std::uint64_t cols = 0;
   std::uint64_t num_verbatim_rows = 0;  ///< room for these
-  std::uint64_t stream_bytes = 0;       ///< kHuffman: room for the streams of all chunks and 64 more
+  std::uint64_t stream_bytes = 0;  ///< kHuffman: room for the streams of all chunks and 64 more
   /// kHuffman: bytes of the longest stream of a chunk; 0: unknown, decoders then reserve
   /// shared memory for the longest possible and run fewer warps.
   std::uint32_t max_chunk_stream_bytes = 0;
@@ -72,8 +72,8 @@ struct Extents {
 /// A packed tensor in device memory: where its sections are. Plain data, owns nothing.
 struct PackedTensor {
   Extents extents;
-  std::byte* record = nullptr;  ///< kRecordBytes: palette, decode table, what encode() found
-  std::byte* chunk_streams = nullptr;       ///< kHuffman: 40 bytes a chunk
+  std::byte* record = nullptr;         ///< kRecordBytes: palette, decode table, what encode() found
+  std::byte* chunk_streams = nullptr;  ///< kHuffman: 40 bytes a chunk
   std::byte* verbatim_index = nullptr;      ///< 8 bytes a chunk
   std::byte* verbatim_positions = nullptr;  ///< 2 bytes a verbatim row
   std::byte* verbatim_rows = nullptr;       ///< 8 bytes a verbatim row

@@ -21,8 +21,8 @@ inline Result<void> cuda_result(cudaError_t status, const char* what) {
 }  // namespace unweight::gpu
 
 /// Passes a failed CUDA call up: UNWEIGHT_TRY_CUDA(cudaMalloc(&p, n));
-#define UNWEIGHT_TRY_CUDA(call)                                                      \
-  do {                                                                               \
-    if (const cudaError_t unweight_status = (call); unweight_status != cudaSuccess)  \
-      return ::unweight::gpu::cuda_error(unweight_status, #call);                    \
+#define UNWEIGHT_TRY_CUDA(call)                                                     \
+  do {                                                                              \
+    if (const cudaError_t unweight_status = (call); unweight_status != cudaSuccess) \
+      return ::unweight::gpu::cuda_error(unweight_status, #call);                   \
   } while (false)

@@ -39,11 +39,12 @@ Result<DeviceInfo> usable_device(int ordinal) {
   cudaDeviceProp properties;
   UNWEIGHT_TRY_CUDA(cudaGetDeviceProperties(&properties, ordinal));
   if (properties.major != kComputeMajor || properties.minor != kComputeMinor) {
-    return Error{ErrorCode::kUnsupported,
-                 fmt::format("CUDA device {} ({}) has compute capability {}.{}; the kernels are for "
-                             "{}.{} (Hopper)",
-                             ordinal, properties.name, properties.major, properties.minor,
-                             kComputeMajor, kComputeMinor)};
+    return Error{
+        ErrorCode::kUnsupported,
+        fmt::format("CUDA device {} ({}) has compute capability {}.{}; the kernels are for "
+                    "{}.{} (Hopper)",
+                    ordinal, properties.name, properties.major, properties.minor, kComputeMajor,
+                    kComputeMinor)};
   }
   return DeviceInfo{ordinal, properties.name,
                     static_cast<std::uint32_t>(properties.multiProcessorCount),
