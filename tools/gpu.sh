@@ -134,6 +134,7 @@ case $task in
       exit "$kNotRun"
     fi
     if [ "$status" -ne 0 ] || [ $# -gt 0 ]; then exit "$status"; fi
+    "$build/bin/load_bench" --results "$results"
     python3 bench/gpu/baselines.py --results "$results"
     python3 tools/results.py --results "$results"
     ;;

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -17,6 +18,10 @@
 #include "unweight/result.h"
 
 namespace unweight {
+
+/// What encodes and decodes large tensors instead of the CPU codec, to the same bytes. Opaque:
+/// there is one for CUDA in unweight/gpu_engine.h. One engine serves one call at a time.
+class TensorEngine;
 
 /// Where a long call is. Bytes count *uncompressed* bytes of all files of the call.
 struct Progress {
@@ -43,6 +48,7 @@ struct CompressOptions {
   bool resume = true;      ///< continue a directory that an earlier run left unfinished
   TensorFilter filter;
   ProgressFn progress;
+  std::shared_ptr<TensorEngine> engine = nullptr;  ///< null: the CPU codec
 };
 
 /// One tensor of a file, as stored.
@@ -71,6 +77,7 @@ struct DecompressOptions {
   bool overwrite = false;
   bool dry_run = false;
   ProgressFn progress;
+  std::shared_ptr<TensorEngine> engine = nullptr;  ///< null: the CPU codec
 };
 struct DecompressReport {
   std::uint64_t restored_bytes = 0, stored_bytes = 0, num_files = 0;
@@ -80,6 +87,7 @@ struct DecompressReport {
 struct VerifyOptions {
   unsigned num_threads = 0;
   ProgressFn progress;
+  std::shared_ptr<TensorEngine> engine = nullptr;  ///< null: the CPU codec
 };
 /// Every difference found, not only the first. ok() means: checksums hold, everything decodes, and
 /// (against an original) every byte of every file is the same.

@@ -83,7 +83,7 @@ Result<CompressReport> run_compress(const fs::path& source, const fs::path& dest
     UNWEIGHT_TRY_ASSIGN(target, bundle::check_destination(source, destination, model.is_directory,
                                                           options.overwrite));
   }
-  JobContext job(options.num_threads, options.progress);
+  JobContext job(options.num_threads, options.progress, {}, options.engine);
   if (model.is_directory) return bundle::DirectoryCompressor(job, options, model).compress(target);
   return compress_one_file(job, source, target, options);
 }
@@ -100,7 +100,7 @@ Result<DecompressReport> run_decompress(const fs::path& source, const fs::path& 
     UNWEIGHT_TRY_ASSIGN(
         target, bundle::check_destination(source, destination, is_directory, options.overwrite));
   }
-  JobContext job(options.num_threads, options.progress);
+  JobContext job(options.num_threads, options.progress, {}, options.engine);
   if (is_directory) return bundle::restore_directory(job, source, target, options);
   auto file = bundle::restore_file(job, source, target, source.filename().string(), options);
   if (!file) return with_path(std::move(file).error(), source);
@@ -122,7 +122,7 @@ Result<VerifyReport> run_verify(const fs::path& source, const std::optional<fs::
                  "a directory can only be compared with a directory, a file with a file"};
   VerifyReport report;
   report.compared_with_original = original.has_value();
-  JobContext job(options.num_threads, options.progress);
+  JobContext job(options.num_threads, options.progress, {}, options.engine);
   if (is_directory) {
     UNWEIGHT_TRY(bundle::verify_directory(job, source, original, report));
   } else {

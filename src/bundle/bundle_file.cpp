@@ -10,7 +10,7 @@
 #include "base/hash.h"
 #include "base/try.h"
 #include "bundle/bundle_format.h"
-#include "bundle/packed_stream.h"
+#include "bundle/packed_sections.h"
 
 namespace unweight::bundle {
 namespace {

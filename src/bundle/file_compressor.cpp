@@ -137,7 +137,7 @@ Result<void> FileCompressor::compress_tensor(Work& work, std::size_t i) {
   const MatrixDims dims = matrix_dims(tensor.shape);
   FileRows rows(job_, work.source, work.header.data_begin + tensor.begin, dims.cols);
   TensorWindows windows(job_, rows, {dims.rows, dims.cols});
-  UNWEIGHT_TRY_ASSIGN(const TensorSurvey survey, survey_tensor(job_, windows));
+  UNWEIGHT_TRY_ASSIGN(const TensorSurvey survey, compressor_->survey(windows));
   work.manifest.tensors[i].xxh3 = survey.xxh3;
   if (on_analysis_) on_analysis_(i, survey.analysis);
   const Family family = choose_family(survey.analysis, options_.family);
@@ -159,7 +159,7 @@ Result<void> FileCompressor::pack_tensor(Work& work, std::size_t i, Family famil
       return work.output->write_at(work.data_begin + work.end + offset, bytes);
     };
     UNWEIGHT_TRY_ASSIGN(const packed::PackedHeader header,
-                        packer_.pack(windows, plan, survey, sink));
+                        compressor_->pack(windows, plan, survey, sink));
     blob_bytes = header.packed_bytes;
   }
   if (blob_bytes >= report.original_bytes) {  // what was written will be overwritten

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -13,7 +14,7 @@
 #include "base/file.h"
 #include "bundle/file_manifest.h"
 #include "bundle/job_context.h"
-#include "bundle/tensor_packer.h"
+#include "bundle/tensor_compressor.h"
 #include "bundle/tensor_windows.h"
 #include "safetensors/safetensors.h"
 #include "unweight/bundle.h"
@@ -31,7 +32,9 @@ struct CompressedFile {
 class FileCompressor {
  public:
   FileCompressor(JobContext& job, const CompressOptions& options)
-      : job_(job), options_(options), packer_(job, options.self_check) {}
+      : job_(job),
+        options_(options),
+        compressor_(make_tensor_compressor(job, options.self_check)) {}
 
   /// Called with every tensor's index and statistics.
   void on_analysis(std::function<void(std::size_t, const TensorAnalysis&)> callback) {
@@ -70,7 +73,7 @@ class FileCompressor {
 
   JobContext& job_;
   const CompressOptions& options_;
-  TensorPacker packer_;
+  std::unique_ptr<TensorCompressor> compressor_;
   std::function<void(std::size_t, const TensorAnalysis&)> on_analysis_;
 };
 

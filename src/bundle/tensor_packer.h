@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// The last pass over a tensor: chunks are encoded on all workers and written in order.
+// The last pass over a tensor on the CPU codec: chunks are encoded on all workers and written in
+// order.
 #pragma once
 
 #include <cstdint>

@@ -19,6 +19,7 @@ struct TensorSurvey {
   std::uint64_t xxh3 = 0;  ///< of the tensor's bytes
 };
 
+/// On the CPU codec.
 Result<TensorSurvey> survey_tensor(JobContext& job, TensorWindows& windows);
 
 /// Stored size of a family, as far as it is known before encoding.

@@ -10,26 +10,6 @@
 namespace unweight::capi {
 namespace {
 
-ProgressFn progress_from_c(uw_progress_fn function, void* user) {
-  if (function == nullptr) return {};
-  return [function, user](const Progress& progress) {
-    const uw_progress c = {progress.done_bytes, progress.total_bytes, progress.item.c_str()};
-    return function(&c, user) == 0;
-  };
-}
-
-Result<std::vector<std::string>> patterns_from_c(const char* const* patterns, std::uint64_t count) {
-  std::vector<std::string> result;
-  if (patterns == nullptr && count != 0) {
-    return Error{ErrorCode::kInvalidArgument, "a list of patterns is NULL"};
-  }
-  for (std::uint64_t i = 0; i < count; ++i) {
-    if (patterns[i] == nullptr) return Error{ErrorCode::kInvalidArgument, "a pattern is NULL"};
-    result.emplace_back(patterns[i]);
-  }
-  return result;
-}
-
 Result<CompressOptions> options_from_c(const uw_compress_options& c) {
   const auto family = family_from_c(c.family);
   if (!family) return family.error();

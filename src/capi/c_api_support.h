@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// What both halves of the C API share: errors to C, structs that grow, no exception across the
+// What the parts of the C API share: errors to C, structs that grow, no exception across the
 // border.
 #pragma once
 
@@ -11,9 +11,12 @@
 #include <exception>
 #include <new>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <type_traits>
+#include <vector>
 
+#include "unweight/bundle.h"
 #include "unweight/c_api.h"
 #include "unweight/codec.h"
 #include "unweight/result.h"
@@ -30,6 +33,10 @@ inline uw_status fail(uw_error* error, const Error& cause) noexcept {
 [[nodiscard]] uw_family family_to_c(Family family) noexcept;
 /// Empty for UW_FAMILY_AUTO; kInvalidArgument for unknown values.
 [[nodiscard]] Result<std::optional<Family>> family_from_c(uw_family family);
+
+[[nodiscard]] ProgressFn progress_from_c(uw_progress_fn function, void* user);
+[[nodiscard]] Result<std::vector<std::string>> patterns_from_c(const char* const* patterns,
+                                                               std::uint64_t count);
 
 /// A copy of the caller's options in this library's size. Fields that the caller's header did not
 /// have are zero; fields that this library does not have must be.

@@ -30,7 +30,8 @@ void add_filter_options(CLI::App& app, TensorFilter& filter);
 
 /// `unweight -t FILE` and `unweight -l PATH`, the short forms of verify and list.
 [[nodiscard]] int run_verify(const CommonOptions& common, const std::string& bundle,
-                             const std::optional<std::string>& original);
+                             const std::optional<std::string>& original,
+                             const std::string& wanted_device);
 [[nodiscard]] int run_list(const CommonOptions& common, const std::string& path);
 
 /// "unweight 0.1.0 (avx512)".

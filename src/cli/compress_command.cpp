@@ -4,8 +4,10 @@
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "cli/commands.h"
+#include "cli/device_option.h"
 #include "cli/human_units.h"
 #include "cli/json_report.h"
 #include "cli/progress_bar.h"
@@ -15,7 +17,7 @@ namespace unweight::cli {
 namespace {
 
 struct CompressArguments {
-  std::string source, destination, family = "auto";
+  std::string source, destination, family = "auto", device = kAutoDevice;
   bool no_resume = false;
   bool no_self_check = false;
   CompressOptions options;
@@ -76,6 +78,9 @@ int run_compress(const CommonOptions& common, CompressArguments& arguments) {
   options.resume = !arguments.no_resume;
   options.self_check = !arguments.no_self_check;
 
+  auto device = choose_device(arguments.device, arguments.source);
+  if (!device) return report_error(common, device.error());
+  options.engine = std::move(device->engine);
   ProgressBar bar(options.dry_run ? "analyze" : "compress", common.show_progress());
   options.progress = [&bar](const Progress& progress) { return bar.update(progress); };
   const auto report = compress(arguments.source, arguments.destination, options);
@@ -83,11 +88,14 @@ int run_compress(const CommonOptions& common, CompressArguments& arguments) {
   if (!report) return report_error(common, report.error());
 
   for (const std::string& warning : report->warnings) warn(terminal_text(warning));
-  if (common.verbose) note_tensors(common, *report);
+  if (common.verbose) {
+    note_tensors(common, *report);
+    note(common, "device: " + device->name);
+  }
   note_summary(common, arguments, *report);
   if (!common.json) return kExitOk;
-  return write_json(
-      compress_json(*report, arguments.source, arguments.destination, options.dry_run));
+  return write_json(compress_json(*report, arguments.source, arguments.destination, options.dry_run,
+                                  device->name));
 }
 
 }  // namespace
@@ -106,6 +114,7 @@ void add_compress_command(CLI::App& app, CommonOptions& common, Run& run) {
       ->check(CLI::IsMember({"auto", "raw", "palette", "huffman"}))
       ->type_name("NAME");
   add_filter_options(*command, arguments->options.filter);
+  add_device_option(*command, arguments->device);
   command->add_flag("-f,--force", arguments->options.overwrite, "Replace an existing DST");
   command->add_flag("--dry-run", arguments->options.dry_run,
                     "Analyse and report sizes, write nothing");

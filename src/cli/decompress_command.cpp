@@ -3,8 +3,10 @@
 
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "cli/commands.h"
+#include "cli/device_option.h"
 #include "cli/human_units.h"
 #include "cli/json_report.h"
 #include "cli/progress_bar.h"
@@ -14,7 +16,7 @@ namespace unweight::cli {
 namespace {
 
 struct DecompressArguments {
-  std::string bundle, destination;
+  std::string bundle, destination, device = kAutoDevice;
   DecompressOptions options;
 };
 
@@ -26,12 +28,16 @@ constexpr const char* kExamples =
 int run_decompress(const CommonOptions& common, DecompressArguments& arguments) {
   DecompressOptions& options = arguments.options;
   options.num_threads = common.num_threads;
+  auto device = choose_device(arguments.device, arguments.bundle);
+  if (!device) return report_error(common, device.error());
+  options.engine = std::move(device->engine);
   ProgressBar bar(options.dry_run ? "check" : "decompress", common.show_progress());
   options.progress = [&bar](const Progress& progress) { return bar.update(progress); };
   const auto report = decompress(arguments.bundle, arguments.destination, options);
   bar.finish();
   if (!report) return report_error(common, report.error());
 
+  if (common.verbose) note(common, "device: " + device->name);
   const double rate =
       report->seconds > 0 ? static_cast<double>(report->restored_bytes) / report->seconds : 0;
   note(common,
@@ -41,8 +47,8 @@ int run_decompress(const CommonOptions& common, DecompressArguments& arguments) 
                    human_bytes(static_cast<double>(report->restored_bytes)),
                    human_duration(report->seconds), human_rate(rate)));
   if (!common.json) return kExitOk;
-  return write_json(
-      decompress_json(*report, arguments.bundle, arguments.destination, options.dry_run));
+  return write_json(decompress_json(*report, arguments.bundle, arguments.destination,
+                                    options.dry_run, device->name));
 }
 
 }  // namespace
@@ -57,6 +63,7 @@ void add_decompress_command(CLI::App& app, CommonOptions& common, Run& run) {
   command->add_option("DST", arguments->destination, "File or directory to write")
       ->type_name("")
       ->required();
+  add_device_option(*command, arguments->device);
   command->add_flag("-f,--force", arguments->options.overwrite, "Replace an existing DST");
   command->add_flag("--dry-run", arguments->options.dry_run, "Check and report, write nothing");
   add_common_options(*command, common);

@@ -4,6 +4,7 @@
 #include <initializer_list>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <string>
 
 #include "cli/human_units.h"
 #include "cli/report_summary.h"
@@ -78,7 +79,8 @@ void forget(Json& json, std::initializer_list<const char*> keys) {
 }  // namespace
 
 Json compress_json(const CompressReport& report, const std::filesystem::path& source,
-                   const std::filesystem::path& destination, bool dry_run) {
+                   const std::filesystem::path& destination, bool dry_run,
+                   const std::string& device) {
   Json tensors = Json::array();
   std::uint64_t num_packed = 0, num_weights = 0, stored_weight_bytes = 0;
   for (const TensorReport& tensor : report.tensors) {
@@ -95,6 +97,7 @@ Json compress_json(const CompressReport& report, const std::filesystem::path& so
       {"source", source.string()},
       {"destination", destination.string()},
       {"dry_run", dry_run},
+      {"device", device},
       {"original_bytes", report.original_bytes},
       {"stored_bytes", report.stored_bytes},
       {"compression_ratio",
@@ -113,13 +116,15 @@ Json compress_json(const CompressReport& report, const std::filesystem::path& so
 }
 
 Json decompress_json(const DecompressReport& report, const std::filesystem::path& bundle,
-                     const std::filesystem::path& destination, bool dry_run) {
+                     const std::filesystem::path& destination, bool dry_run,
+                     const std::string& device) {
   return {
       {"ok", true},
       {"command", "decompress"},
       {"source", bundle.string()},
       {"destination", destination.string()},
       {"dry_run", dry_run},
+      {"device", device},
       {"original_bytes", report.restored_bytes},
       {"stored_bytes", report.stored_bytes},
       {"compression_ratio",
@@ -130,11 +135,13 @@ Json decompress_json(const DecompressReport& report, const std::filesystem::path
   };
 }
 
-Json verify_json(const VerifyReport& report, const std::filesystem::path& bundle) {
+Json verify_json(const VerifyReport& report, const std::filesystem::path& bundle,
+                 const std::string& device) {
   Json json = {
       {"ok", report.ok()},
       {"command", "verify"},
       {"bundle", bundle.string()},
+      {"device", device},
       {"compared_with_original", report.compared_with_original},
       {"problems", report.problems},
       {"num_tensors", report.num_tensors},

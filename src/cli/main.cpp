@@ -9,6 +9,7 @@
 
 #include "cli/cancel_signal.h"
 #include "cli/commands.h"
+#include "cli/device_option.h"
 
 namespace unweight::cli {
 namespace {
@@ -49,7 +50,7 @@ struct CommandLine {
       return report_usage_error(common.json, "-t, -l and a command exclude each other");
     }
     if (run) return run();
-    if (!test_path.empty()) return run_verify(common, test_path, std::nullopt);
+    if (!test_path.empty()) return run_verify(common, test_path, std::nullopt, kAutoDevice);
     if (!list_path.empty()) return run_list(common, list_path);
     return report_usage_error(common.json, "a command is required");
   }

@@ -3,8 +3,10 @@
 
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "cli/commands.h"
+#include "cli/device_option.h"
 #include "cli/human_units.h"
 #include "cli/json_report.h"
 #include "cli/progress_bar.h"
@@ -14,7 +16,7 @@ namespace unweight::cli {
 namespace {
 
 struct VerifyArguments {
-  std::string bundle;
+  std::string bundle, device = kAutoDevice;
   std::optional<std::string> original;
 };
 
@@ -46,8 +48,11 @@ void note_result(const CommonOptions& common, const std::string& bundle,
 }  // namespace
 
 int run_verify(const CommonOptions& common, const std::string& bundle,
-               const std::optional<std::string>& original) {
+               const std::optional<std::string>& original, const std::string& wanted_device) {
+  auto device = choose_device(wanted_device, bundle);
+  if (!device) return report_error(common, device.error());
   VerifyOptions options;
+  options.engine = std::move(device->engine);
   options.num_threads = common.num_threads;
   ProgressBar bar("verify", common.show_progress());
   options.progress = [&bar](const Progress& progress) { return bar.update(progress); };
@@ -60,9 +65,11 @@ int run_verify(const CommonOptions& common, const std::string& bundle,
     const bool damaged = report.error().code == ErrorCode::kChecksumMismatch;
     return code == kExitError && damaged ? static_cast<int>(kExitMismatch) : code;
   }
+  if (common.verbose) note(common, "device: " + device->name);
   note_result(common, bundle, *report);
   if (common.json) {
-    if (const int code = write_json(verify_json(*report, bundle)); code != kExitOk) return code;
+    if (const int code = write_json(verify_json(*report, bundle, device->name)); code != kExitOk)
+      return code;
   }
   return report->ok() ? kExitOk : kExitMismatch;
 }
@@ -75,11 +82,12 @@ void add_verify_command(CLI::App& app, CommonOptions& common, Run& run) {
   command->add_option("BUNDLE", arguments->bundle, "Bundle to check")->type_name("")->required();
   command->add_option("ORIGINAL", arguments->original, "What it was made from: compare every byte")
       ->type_name("");
+  add_device_option(*command, arguments->device);
   add_common_options(*command, common);
   command->footer(kExamples);
   command->callback([&common, &run, arguments] {
     run = [&common, arguments] {
-      return run_verify(common, arguments->bundle, arguments->original);
+      return run_verify(common, arguments->bundle, arguments->original, arguments->device);
     };
   });
 }

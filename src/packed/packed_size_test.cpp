@@ -111,5 +111,35 @@ TEST(PackedSize, AnalyzerNoticesMissingRows) {
   EXPECT_EQ(result.error().code, ErrorCode::kInternal);
 }
 
+TEST(PackedSize, AnalyzerTakesCountsThatWereMadeElsewhere) {
+  const TestMatrix m = halving_matrix(16 * 7 + 5, 64 * 19 + 9, 4);
+  const layout::TileGrid grid{m.rows, m.cols};
+  TensorAnalyzer counting(grid, 1);
+  counting.count_exponents(m.weights, 0);
+  ASSERT_TRUE(counting.finish_exponents().ok());
+  counting.count_codes({m.weights.data(), 0, m.rows, m.cols}, {0, grid.num_chunks()}, 0);
+  const TensorAnalysis expected = counting.finish().value();
+  const TensorCounts counts = counting.counts();
+  TensorAnalyzer taking(grid, 0);
+  const TensorAnalysis taken = taking.finish_with(counts).value();
+  EXPECT_EQ(taken.exponent_count, expected.exponent_count);
+  EXPECT_EQ(taken.huffman_code_bits, expected.huffman_code_bits);
+  EXPECT_EQ(taken.palette_bytes, expected.palette_bytes);
+  EXPECT_EQ(taken.huffman_bytes, expected.huffman_bytes);
+  EXPECT_EQ(taken.smallest, expected.smallest);
+  EXPECT_EQ(taking.plan(Family::kHuffman).code.bits, counting.plan(Family::kHuffman).code.bits);
+
+  // One weight, one pair or a row too many: not counts of this matrix.
+  TensorCounts exponents = counts, pairs = counts, rows = counts;
+  ++exponents.exponents[120];
+  ++pairs.pairs[0];
+  rows.num_verbatim_rows = grid.padded_elems() / layout::kRowElems + 1;
+  for (const TensorCounts& wrong : {exponents, pairs, rows}) {
+    const auto result = TensorAnalyzer(grid, 0).finish_with(wrong);
+    ASSERT_FALSE(result.ok());
+    EXPECT_EQ(result.error().code, ErrorCode::kInternal);
+  }
+}
+
 }  // namespace
 }  // namespace unweight::packed

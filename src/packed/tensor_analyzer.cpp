@@ -20,6 +20,11 @@ using layout::kTileElems;
 // What raw must be beaten by, in percent of the original size.
 constexpr std::uint64_t kMinSavedPercent = 1;
 
+template <std::size_t N>
+std::uint64_t sum_of(const std::array<std::uint64_t, N>& counts) {
+  return std::accumulate(counts.begin(), counts.end(), std::uint64_t{0});
+}
+
 }  // namespace
 
 TensorAnalyzer::TensorAnalyzer(const layout::TileGrid& grid, unsigned num_workers)
@@ -37,13 +42,16 @@ void TensorAnalyzer::count_exponents(std::span<const std::uint16_t> weights, uns
 }
 
 Result<void> TensorAnalyzer::finish_exponents() {
-  counts_ = totals().exponents;
-  const std::uint64_t counted = std::accumulate(counts_.begin(), counts_.end(), std::uint64_t{0});
+  return choose_palette(counts().exponents);
+}
+
+Result<void> TensorAnalyzer::choose_palette(const analysis::ExponentCounts& counts) {
+  const std::uint64_t counted = sum_of(counts);
   if (counted != grid_.num_elems()) {
     return Error{ErrorCode::kInternal,
                  fmt::format("counted {} of {} x {} weights", counted, grid_.rows, grid_.cols)};
   }
-  UNWEIGHT_TRY_ASSIGN(plan_, make_palette_plan(counts_, grid_));
+  UNWEIGHT_TRY_ASSIGN(plan_, make_palette_plan(counts, grid_));
   code_of_ = codec::invert_palette(plan_.palette);
   return {};
 }
@@ -55,7 +63,7 @@ void TensorAnalyzer::count_codes(const codec::SourceWindow& window, codec::Chunk
   alignas(64) std::array<std::uint8_t, kTileElems> sign_mantissa, exponents;
   alignas(64) std::array<std::uint8_t, layout::kChunkTiles * kTileCodeSectionBytes> codes;
   std::array<std::uint32_t, layout::kSteps> verbatim_lanes;
-  WorkerCounts& counts = workers_[worker];
+  TensorCounts& counts = workers_[worker];
   for (std::uint64_t chunk = chunks.first; chunk < chunks.first + chunks.count; ++chunk) {
     const std::uint32_t num_tiles = grid_.chunk_tiles(chunk);
     for (std::uint32_t t = 0; t < num_tiles; ++t) {
@@ -73,8 +81,8 @@ void TensorAnalyzer::count_codes(const codec::SourceWindow& window, codec::Chunk
   }
 }
 
-TensorAnalyzer::WorkerCounts TensorAnalyzer::totals() const noexcept {
-  WorkerCounts sum;
+TensorCounts TensorAnalyzer::counts() const noexcept {
+  TensorCounts sum;
   for (const WorkerCounts& w : workers_) {
     for (std::size_t e = 0; e < sum.exponents.size(); ++e) sum.exponents[e] += w.exponents[e];
     for (std::size_t p = 0; p < sum.pairs.size(); ++p) sum.pairs[p] += w.pairs[p];
@@ -93,28 +101,43 @@ std::uint64_t TensorAnalyzer::stream_bytes(std::uint64_t code_bits) const noexce
 }
 
 Result<TensorAnalysis> TensorAnalyzer::finish() {
-  const WorkerCounts sums = totals();
-  UNWEIGHT_TRY_ASSIGN(plan_, make_huffman_plan(plan_, sums.pairs));
+  return conclude(counts());
+}
+
+Result<TensorAnalysis> TensorAnalyzer::finish_with(const TensorCounts& counts) {
+  UNWEIGHT_TRY(choose_palette(counts.exponents));
+  const std::uint64_t padded = grid_.padded_elems();
+  if (sum_of(counts.pairs) != padded / 2 || counts.num_verbatim_rows > padded / layout::kRowElems) {
+    return Error{
+        ErrorCode::kInternal,
+        fmt::format("counts of {} pairs and {} verbatim rows do not fit {} x {} weights",
+                    sum_of(counts.pairs), counts.num_verbatim_rows, grid_.rows, grid_.cols)};
+  }
+  return conclude(counts);
+}
+
+Result<TensorAnalysis> TensorAnalyzer::conclude(const TensorCounts& counts) {
+  UNWEIGHT_TRY_ASSIGN(plan_, make_huffman_plan(plan_, counts.pairs));
   std::uint64_t num_inside = 0;
-  for (const std::uint8_t exponent : plan_.palette) num_inside += counts_[exponent];
+  for (const std::uint8_t exponent : plan_.palette) num_inside += counts.exponents[exponent];
   const std::uint64_t elems = grid_.num_elems();
   TensorAnalysis result;
   result.rows = grid_.rows;
   result.cols = grid_.cols;
-  result.exponent_count = counts_;
-  result.exponent_entropy_bits = analysis::entropy_bits(counts_);
+  result.exponent_count = counts.exponents;
+  result.exponent_entropy_bits = analysis::entropy_bits(counts.exponents);
   result.palette = plan_.palette;
   result.palette_is_run = plan_.palette_is_run;
   result.palette_coverage =
       elems == 0 ? 1.0 : static_cast<double>(num_inside) / static_cast<double>(elems);
-  for (std::size_t p = 0; p < sums.pairs.size(); ++p) {
-    result.huffman_code_bits += sums.pairs[p] * plan_.code.lengths[p];
+  for (std::size_t p = 0; p < counts.pairs.size(); ++p) {
+    result.huffman_code_bits += counts.pairs[p] * plan_.code.lengths[p];
   }
-  result.num_verbatim_rows = sums.num_verbatim_rows;
+  result.num_verbatim_rows = counts.num_verbatim_rows;
   result.palette_bytes =
-      packed_size(section_layout(Family::kPalette, grid_, sums.num_verbatim_rows), 0);
+      packed_size(section_layout(Family::kPalette, grid_, counts.num_verbatim_rows), 0);
   result.huffman_bytes =
-      packed_size(section_layout(Family::kHuffman, grid_, sums.num_verbatim_rows),
+      packed_size(section_layout(Family::kHuffman, grid_, counts.num_verbatim_rows),
                   stream_bytes(result.huffman_code_bits));
   const std::uint64_t best = std::min(result.palette_bytes, result.huffman_bytes);
   const std::uint64_t original_bytes = elems * sizeof(std::uint16_t);

@@ -8,6 +8,8 @@
 //   UNWEIGHT_TRY(analyzer.finish_exponents());
 //   ...  analyzer.count_codes(window, chunks, worker);  // every chunk exactly once, any order
 //   UNWEIGHT_TRY_ASSIGN(TensorAnalysis analysis, analyzer.finish());
+//
+// Whoever has the counts already (a GPU) goes straight to finish_with(counts).
 #pragma once
 
 #include <array>
@@ -23,6 +25,13 @@
 #include "unweight/result.h"
 
 namespace unweight::packed {
+
+/// What the passes count; every choice follows from it.
+struct TensorCounts {
+  analysis::ExponentCounts exponents{};  ///< over the rows*cols real weights
+  codec::PairCounts pairs{};             ///< of palette codes, over the padded matrix
+  std::uint64_t num_verbatim_rows = 0;   ///< of 8 weights, over the padded matrix
+};
 
 class TensorAnalyzer {
  public:
@@ -44,22 +53,26 @@ class TensorAnalyzer {
   /// Ends pass 2: builds the Huffman code.
   Result<TensorAnalysis> finish();
 
-  /// After finish(): how to encode the tensor as kPalette or kHuffman.
+  /// Instead of both passes: `counts` are of the whole tensor, pairs and verbatim rows under the
+  /// palette that analysis::choose_palette(counts.exponents) chooses. kInternal if they cannot be
+  /// counts of a matrix of these dimensions.
+  Result<TensorAnalysis> finish_with(const TensorCounts& counts);
+
+  /// What was counted so far.
+  [[nodiscard]] TensorCounts counts() const noexcept;
+
+  /// After finish() or finish_with(): how to encode the tensor as kPalette or kHuffman.
   [[nodiscard]] codec::EncodePlan plan(Family family) const;
 
  private:
-  struct alignas(64) WorkerCounts {
-    analysis::ExponentCounts exponents{};
-    codec::PairCounts pairs{};
-    std::uint64_t num_verbatim_rows = 0;
-  };
+  struct alignas(64) WorkerCounts : TensorCounts {};
 
-  [[nodiscard]] WorkerCounts totals() const noexcept;
+  Result<void> choose_palette(const analysis::ExponentCounts& counts);
+  Result<TensorAnalysis> conclude(const TensorCounts& counts);
   [[nodiscard]] std::uint64_t stream_bytes(std::uint64_t code_bits) const noexcept;
 
   layout::TileGrid grid_;
   std::vector<WorkerCounts> workers_;
-  analysis::ExponentCounts counts_{};
   codec::EncodePlan plan_;                   ///< its palette serves both families
   std::array<std::uint8_t, 256> code_of_{};  ///< exponent -> palette code or kNotInPalette
 };

@@ -33,6 +33,11 @@ class Help(CliCase):
                        "--no-self-check", "--no-progress", "--quiet", "--json"):
             self.assertIn(option, out)
 
+    def test_device_is_an_option_where_tensors_are_coded(self):
+        for command in COMMANDS:
+            out = self.run_program(command, "--help").out
+            self.assertEqual("--device" in out, command in ("compress", "decompress", "verify", "test"))
+
     def test_version(self):
         for arguments in (["--version"], ["-V"], ["version"]):
             self.assertRegex(self.run_program(*arguments).out,
@@ -53,6 +58,8 @@ class WrongUsage(CliCase):
         ["inspect", "a", "--sort", "colour"], ["inspect", "a", "--limit", "x"],
         ["verify"], ["-t"], ["-t", "a", "-l", "b"], ["-l", "a", "version"],
         ["decompress", "a", "b", "--include", "x"],
+        ["compress", "a", "b", "--device", "gpu"], ["decompress", "a", "b", "--device", "cuda:x"],
+        ["verify", "a", "--device"], ["inspect", "a", "--device", "cpu"],
     ]
 
     def test_exit_code_2_and_only_stderr(self):

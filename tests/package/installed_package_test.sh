@@ -35,10 +35,28 @@ for header in "$prefix"/include/unweight/*.h; do
   echo "#include <unweight/$(basename "$header")>" >"$dir/header.cpp"
   quietly c++ -std=c++20 -Wall -Wextra -Werror -fsyntax-only "$dir/header.cpp" -I"$prefix/include"
 done
-echo '#include <unweight/c_api.h>' >"$dir/header.c"
-quietly cc -std=c11 -Wall -Wextra -Wpedantic -Werror -fsyntax-only "$dir/header.c" -I"$prefix/include"
+for header in c_api.h c_api_gpu.h; do
+  echo "#include <unweight/$header>" >"$dir/header.c"
+  quietly cc -std=c11 -Wall -Wextra -Wpedantic -Werror -fsyntax-only "$dir/header.c" \
+    -I"$prefix/include"
+done
 "$dir/examples/pack_tensor"
 "$dir/examples/pack_tensor_in_c"
+
+# The GPU library, where it was built: links, starts, and says what it finds or does not find.
+cuda_archive=$(find "$prefix" -name libunweight_cuda.a)
+if [ -n "$cuda_archive" ]; then
+  cuda_dir=$(sed -n 's/^cudadir=//p' "$(find "$prefix" -name unweight_cuda.pc)")
+  quietly c++ "$dir/empty.cpp" -o "$dir/whole_cuda" \
+    -Wl,--whole-archive "$cuda_archive" "$archive" -Wl,--no-whole-archive \
+    -L"$cuda_dir" -lcudart_static -ldl -lrt -pthread
+  consumer=$source_dir/tests/package/cuda_consumer
+  quietly cmake -S "$consumer" -B "$dir/cuda" -DCMAKE_PREFIX_PATH="$prefix" \
+    -DCUDAToolkit_ROOT="$cuda_dir/../../.."
+  quietly cmake --build "$dir/cuda"
+  "$dir/cuda/cuda_consumer"
+  "$dir/cuda/cuda_consumer_in_c"
+fi
 
 # A small file through the example, the installed tool reading what it wrote.
 python3 - "$dir/model.safetensors" <<'EOF'
@@ -59,5 +77,11 @@ if command -v pkg-config >/dev/null; then
   quietly c++ -std=c++20 "$source_dir/examples/pack_tensor.cpp" -o "$dir/by_pkg_config" \
     $(pkg-config --cflags --libs --static unweight)
   "$dir/by_pkg_config"
+  if [ -n "$cuda_archive" ]; then
+    # shellcheck disable=SC2046
+    quietly c++ -std=c++20 "$consumer/cuda_consumer.cpp" -o "$dir/cuda_by_pkg_config" \
+      $(pkg-config --cflags --libs --static unweight_cuda)
+    "$dir/cuda_by_pkg_config"
+  fi
 fi
 echo "installed_package_test: passed"

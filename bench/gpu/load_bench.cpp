@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// How long a bundle of Llama 3.1 8B's shapes takes from the page cache into GPU memory, beside the
+// time that its bytes take over the bus from pinned memory.
+//
+//   load_bench [--results FOLDER] [--dir FOLDER] [--scale S] [--threads N] [--staging MIB]
+//
+// The bundle (11 GB, times S) is written to FOLDER (/dev/shm if it has room, else the folder for
+// temporary files) and removed again. Everything is timed three times after a first run that does
+// not count: memory-to-memory, no disk. Weights are decoded on the GPU and compared with what they
+// were made of. With --results, rows go to FOLDER/<date>-<gpu>-load.json. Exit code 77: no device,
+// nothing ran.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "bench_machine.h"
+#include "bench_results.h"
+#include "ceilings.h"
+#include "gpu/device_memory.h"
+#include "synthetic_bundle.h"
+#include "synthetic_weights.h"
+#include "unweight/gpu_load.h"
+
+namespace {
+
+using namespace unweight;
+using namespace unweight::bench;
+namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+
+constexpr int kRuns = 3;
+constexpr std::uint64_t kPinnedBytes = std::uint64_t{1} << 30;
+constexpr std::uint64_t kCopyBytes = std::uint64_t{64} << 20;
+
+struct Arguments {
+  std::string results, dir;
+  double scale = 1;
+  unsigned threads = 0;
+  std::uint64_t staging_mib = 128;
+};
+
+std::optional<Arguments> parse(int argc, char** argv) {
+  Arguments arguments;
+  for (int i = 1; i + 1 < argc; i += 2) {
+    const std::string_view name = argv[i];
+    const char* const value = argv[i + 1];
+    if (name == "--results") {
+      arguments.results = value;
+    } else if (name == "--dir") {
+      arguments.dir = value;
+    } else if (name == "--scale") {
+      arguments.scale = std::atof(value);
+    } else if (name == "--threads") {
+      arguments.threads = static_cast<unsigned>(std::atoi(value));
+    } else if (name == "--staging") {
+      arguments.staging_mib = static_cast<std::uint64_t>(std::atoi(value));
+    } else {
+      return std::nullopt;
+    }
+  }
+  const bool good = argc % 2 == 1 && arguments.scale > 0 && arguments.scale <= 1;
+  return good ? std::optional(arguments) : std::nullopt;
+}
+
+double seconds_since(Clock::time_point begin) {
+  return std::chrono::duration<double>(Clock::now() - begin).count();
+}
+
+/// The bundle, gone when the program ends, also by give_up().
+fs::path& bench_file() {
+  static fs::path path;
+  return path;
+}
+void remove_bench_file() {
+  std::error_code ignored;
+  fs::remove(bench_file(), ignored);
+}
+void choose_bench_file(const Arguments& arguments) {
+  fs::path folder = arguments.dir;
+  if (folder.empty()) {
+    std::error_code error;
+    const auto needed = static_cast<std::uintmax_t>(12e9 * arguments.scale) + (1u << 30);
+    const fs::space_info shared = fs::space("/dev/shm", error);
+    folder = !error && shared.available > needed ? fs::path("/dev/shm") : fs::temp_directory_path();
+  }
+  bench_file() = folder / fmt::format("unweight-load-bench-{}.safetensors", ::getpid());
+  std::atexit(remove_bench_file);
+}
+
+/// Seconds for `bytes` from pinned memory to the device, as fast as one stream gives them.
+double copy_seconds(std::uint64_t bytes) {
+  const auto pinned = take(gpu::PinnedBuffer::allocate(kPinnedBytes), "pinned memory");
+  const auto target = take(gpu::DeviceBuffer::allocate(kPinnedBytes), "device memory");
+  const auto stream = take(gpu::OwnedStream::create(), "stream");
+  std::fill_n(pinned.data(), kPinnedBytes, std::byte{1});
+  std::vector<double> seconds;
+  for (int run = 0; run <= kRuns; ++run) {
+    const auto begin = Clock::now();
+    for (std::uint64_t at = 0; at < bytes; at += kCopyBytes) {
+      const std::uint64_t offset = at % kPinnedBytes;
+      require(
+          cudaMemcpyAsync(target.data() + offset, pinned.data() + offset,
+                          std::min(kCopyBytes, bytes - at), cudaMemcpyHostToDevice, stream.get()),
+          "copy");
+    }
+    require(cudaStreamSynchronize(stream.get()), "copy");
+    if (run > 0) seconds.push_back(seconds_since(begin));
+  }
+  return *std::min_element(seconds.begin(), seconds.end());
+}
+
+/// The first tensor of each kind, and the last of all, weight by weight.
+void check(const gpu::LoadedModel& model, const SyntheticBundle& bundle) {
+  std::vector<BundleTensor> some(
+      bundle.tensors.begin(),
+      bundle.tensors.begin() +
+          std::min<std::ptrdiff_t>(8, static_cast<std::ptrdiff_t>(bundle.tensors.size())));
+  some.push_back(bundle.tensors.back());
+  for (const BundleTensor& tensor : some) {
+    const gpu::LoadedTensor* const loaded = model.find(tensor.name);
+    if (loaded == nullptr) give_up(tensor.name + " was not loaded");
+    const std::uint64_t bytes = tensor.rows * tensor.cols * sizeof(std::uint16_t);
+    const auto expected = take(gpu::DeviceBuffer::allocate(bytes), "device memory");
+    const auto decoded = take(gpu::DeviceBuffer::allocate(bytes), "device memory");
+    make_weights(Weights::kNormal, tensor.rows, tensor.cols, tensor.seed,
+                 expected.as<std::uint16_t>(), nullptr);
+    require(
+        gpu::decode(loaded->packed,
+                    {decoded.as<std::uint16_t>(), tensor.rows, tensor.cols, tensor.cols}, nullptr),
+        "decode");
+    if (const auto wrong = count_differences(expected.data(), decoded.data(), bytes / 2, nullptr);
+        wrong != 0) {
+      give_up(fmt::format("{}: {} weights are wrong", tensor.name, wrong));
+    }
+  }
+}
+
+Row result_row(const char* op, const SyntheticBundle& bundle, const gpu::LoadReport& report,
+               double seconds, double copied_in_seconds, const Machine& machine) {
+  const double weights = static_cast<double>(bundle.num_weights);
+  const auto stored = static_cast<double>(report.copied_bytes);
+  return {{"op", std::string(op)},
+          {"N", nullptr},
+          {"K", nullptr},
+          {"family", std::string(std::string_view(op) == "load" ? "huffman" : "palette")},
+          {"bits_per_weight", static_cast<double>(report.device_bytes) * 8 / weights},
+          {"us", seconds * 1e6},
+          {"bf16_gb_s", weights * 2 / seconds / 1e9},
+          {"stored_gb_s", stored / seconds / 1e9},
+          {"sms", std::uint64_t{machine.num_sms}},
+          {"baseline", nullptr},
+          {"pinned_copy_us", copied_in_seconds * 1e6},
+          {"pcie_gb_s", stored / copied_in_seconds / 1e9},
+          {"ratio_to_copy", seconds / copied_in_seconds},
+          {"plan_us", report.plan_seconds * 1e6},
+          {"allocate_us", report.allocate_seconds * 1e6},
+          {"copy_us", report.copy_seconds * 1e6},
+          {"threads", std::uint64_t{report.num_threads}},
+          {"stored_bytes", report.copied_bytes}};
+}
+
+/// Loads kRuns times after a first one; the row of the median.
+Row run_load(const char* op, gpu::LoadOptions options, const fs::path& path,
+             const SyntheticBundle& bundle, const Machine& machine) {
+  auto loader = take(gpu::Loader::create(std::move(options)), "Loader::create");
+  std::vector<gpu::LoadReport> reports;
+  for (int run = 0; run <= kRuns; ++run) {
+    const auto model = take(loader.load(path), "load");
+    if (run == 0) {
+      check(model, bundle);
+    } else {
+      reports.push_back(model.report());
+    }
+  }
+  const double copied_in_seconds = copy_seconds(reports.front().copied_bytes);
+  std::sort(reports.begin(), reports.end(),
+            [](const auto& a, const auto& b) { return a.seconds < b.seconds; });
+  const gpu::LoadReport& median = reports[reports.size() / 2];
+  return result_row(op, bundle, median, median.seconds, copied_in_seconds, machine);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const auto arguments = parse(argc, argv);
+  if (!arguments) {
+    fmt::print(stderr,
+               "usage: load_bench [--results FOLDER] [--dir FOLDER] [--scale S] [--threads N] "
+               "[--staging MIB]\n");
+    return 2;
+  }
+  const auto machine = find_machine();
+  if (!machine) {
+    fmt::print(stderr, "load_bench: no Hopper GPU on this machine, nothing was timed\n");
+    return kNotRun;
+  }
+  ThreadPool pool(arguments->threads);
+  choose_bench_file(*arguments);
+  const fs::path& path = bench_file();
+  const auto begin = Clock::now();
+  const SyntheticBundle bundle =
+      write_synthetic_bundle(path, ModelShape::scaled(arguments->scale), pool);
+  fmt::print("{}: {:.2f} GB, {:.2f} G weights, written in {:.1f} s\n", path.string(),
+             static_cast<double>(bundle.stored_bytes) / 1e9,
+             static_cast<double>(bundle.num_weights) / 1e9, seconds_since(begin));
+
+  std::vector<Row> rows;
+  gpu::LoadOptions options;
+  options.num_threads = arguments->threads;
+  options.staging_bytes = arguments->staging_mib << 20;
+  rows.push_back(run_load("load", options, path, bundle, *machine));
+  options.resident = gpu::LoadOptions::Resident::kPalette;
+  rows.push_back(run_load("load_transcode", options, path, bundle, *machine));
+  fmt::print("{}", format_table(rows, {"op", "bits_per_weight", "us", "bf16_gb_s", "stored_gb_s",
+                                       "pcie_gb_s", "ratio_to_copy", "plan_us", "allocate_us",
+                                       "copy_us", "threads"}));
+  if (!arguments->results.empty()) {
+    const std::string written = write_results(
+        arguments->results, "load",
+        "bundle of Llama 3.1 8B's shapes from page cache to GPU memory, checksums verified; median "
+        "of 3; bits_per_weight: in GPU memory; pinned_copy_us: the same bytes from pinned memory",
+        *machine, measure_ceilings(*machine), rows);
+    fmt::print("written to {}\n", written);
+  }
+  return 0;
+}

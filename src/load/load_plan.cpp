@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "load/load_plan.h"
+
+#include <algorithm>
+#include <functional>
+#include <utility>
+
+#include "layout/tile_order.h"
+#include "packed/header_checks.h"
+
+namespace unweight::load {
+namespace {
+
+using packed::align_up;
+using packed::PackedHeader;
+using packed::SectionEntry;
+using packed::SectionId;
+using Source = CopyPart::Source;
+using Target = CopyPart::Target;
+
+const SectionEntry& section_of(const PackedHeader& header, SectionId id) {
+  return header.sections[static_cast<std::size_t>(id)];
+}
+
+std::uint64_t& place_of(TensorPlace& place, SectionId id) {
+  return place.sections[static_cast<std::size_t>(id)];
+}
+
+/// The tensor is stored as Huffman and will be a palette tensor.
+bool is_transcoded(const PackedHeader& header, const TensorPlace& place) {
+  return static_cast<Family>(header.family) == Family::kHuffman && place.family == Family::kPalette;
+}
+
+TensorPlace place_packed(const PackedHeader& header, gpu::LoadOptions::Resident resident,
+                         std::uint64_t begin) {
+  TensorPlace place;
+  place.family = resident == gpu::LoadOptions::Resident::kPalette
+                     ? Family::kPalette
+                     : static_cast<Family>(header.family);
+  place.begin = begin;
+  const bool transcoded = is_transcoded(header, place);
+  // The blob lies in the arena as from this section on; unsigned differences may wrap in between.
+  const SectionId first = transcoded ? SectionId::kVerbatimIndex : SectionId::kChunkStreams;
+  const std::uint64_t shift = begin + gpu::kRecordBytes - section_of(header, first).offset;
+  for (std::size_t i = 0; i < packed::kNumSections; ++i) {
+    place.sections[i] = header.sections[i].offset + shift;
+  }
+  std::uint64_t end = header.packed_bytes + shift;
+  if (transcoded) {
+    const layout::TileGrid grid{header.rows, header.cols};
+    end = place_of(place, SectionId::kCodes) +
+          align_up(grid.num_tiles() * layout::kTileCodeSectionBytes);
+  }
+  place.bytes = end - begin;
+  return place;
+}
+
+/// Makes the units of one tensor.
+class UnitMaker {
+ public:
+  UnitMaker(const BundleListing& listing, std::size_t tensor, const TensorPlace& place, bool hashed,
+            std::vector<WorkUnit>& units)
+      : listing_(listing), tensor_(tensor), place_(place), hashed_(hashed), units_(units) {}
+
+  void carried() {
+    const bundle::StoredTensor& stored = listing_.stored(listing_.tensors[tensor_]);
+    if (stored.stored_bytes == 0) return;
+    large_part({Source::kFile, Target::kArena, stored.stored_offset, place_.begin,
+                stored.stored_bytes, hashed_, stored.xxh3, "carried bytes"});
+  }
+
+  void packed_tensor() {
+    const PackedHeader& header = listing_.tensors[tensor_].header;
+    const bool transcoded = is_transcoded(header, place_);
+    const bool whole = !transcoded && header.packed_bytes <= kWholeBytes;
+    WorkUnit unit = new_unit();
+    add(unit,
+        {Source::kRecord, Target::kArena, 0, place_.begin, gpu::kRecordBytes, false, 0, "record"});
+    index_parts(unit, transcoded ? SectionId::kVerbatimIndex : SectionId::kChunkStreams);
+    add(unit, from_file(SectionId::kVerbatimRows));
+    if (whole) {
+      add(unit, from_file(SectionId::kSignMantissa));
+      add(unit, from_file(SectionId::kCodes));
+      add(unit, from_file(SectionId::kStream));
+    } else {
+      large_part(from_file(SectionId::kSignMantissa));
+      if (transcoded) {
+        scratch_parts(unit);
+      } else {
+        large_part(from_file(SectionId::kCodes));
+        large_part(from_file(SectionId::kStream));
+      }
+    }
+    units_.push_back(std::move(unit));
+  }
+
+ private:
+  [[nodiscard]] WorkUnit new_unit() const { return {tensor_, {}, 0, 0}; }
+
+  static void add(WorkUnit& unit, CopyPart part) {
+    if (part.bytes == 0) return;
+    unit.bytes += part.bytes;
+    unit.parts.push_back(part);
+  }
+
+  /// A unit of its own, or several if nothing has to be hashed in order.
+  void large_part(CopyPart part) {
+    const std::uint64_t most = part.hashed ? part.bytes : kSplitBytes;
+    while (part.bytes != 0) {
+      WorkUnit unit = new_unit();
+      CopyPart piece = part;
+      piece.bytes = std::min(part.bytes, most);
+      add(unit, piece);
+      units_.push_back(std::move(unit));
+      part.source_offset += piece.bytes;
+      part.target_offset += piece.bytes;
+      part.bytes -= piece.bytes;
+    }
+  }
+
+  [[nodiscard]] CopyPart from_file(SectionId id) const {
+    const ListedTensor& tensor = listing_.tensors[tensor_];
+    const SectionEntry& section = section_of(tensor.header, id);
+    return {Source::kFile,
+            Target::kArena,
+            listing_.stored(tensor).stored_offset + section.offset,
+            place_.sections[static_cast<std::size_t>(id)],
+            section.bytes,
+            hashed_,
+            section.xxh3,
+            packed::section_name(id)};
+  }
+
+  /// Index sections from `first` on, gaps included: one piece of memory, one place in the arena.
+  void index_parts(WorkUnit& unit, SectionId first) const {
+    const PackedHeader& header = listing_.tensors[tensor_].header;
+    const std::uint64_t begin = section_of(header, first).offset;
+    const std::uint64_t end = section_of(header, SectionId::kVerbatimRows).offset;
+    add(unit, {Source::kIndices, Target::kArena, begin - sizeof(PackedHeader),
+               place_.sections[static_cast<std::size_t>(first)], end - begin, false, 0, "indices"});
+  }
+
+  void scratch_parts(WorkUnit& unit) const {
+    const PackedHeader& header = listing_.tensors[tensor_].header;
+    CopyPart stream = from_file(SectionId::kStream);
+    stream.target = Target::kScratch;
+    stream.target_offset = scratch_stream_offset(header);
+    add(unit, {Source::kIndices, Target::kScratch, 0, 0,
+               section_of(header, SectionId::kChunkStreams).bytes, false, 0, "chunk_streams"});
+    add(unit, stream);
+    unit.scratch_bytes = align_up(stream.target_offset + stream.bytes);
+  }
+
+  const BundleListing& listing_;
+  std::size_t tensor_;
+  const TensorPlace& place_;
+  bool hashed_;
+  std::vector<WorkUnit>& units_;
+};
+
+/// The sizes of the num_threads largest: the r-th largest unit then fits into slots 1 to r, and
+/// fewer than num_threads others are under way.
+std::vector<std::uint64_t> scratch_slots(const std::vector<WorkUnit>& units, unsigned num_threads) {
+  std::vector<std::uint64_t> slots;
+  for (const WorkUnit& unit : units) {
+    if (unit.scratch_bytes != 0) slots.push_back(unit.scratch_bytes);
+  }
+  std::sort(slots.begin(), slots.end(), std::greater<>());
+  if (slots.size() > num_threads) slots.resize(num_threads);
+  return slots;
+}
+
+}  // namespace
+
+LoadPlan plan_load(const BundleListing& listing, gpu::LoadOptions::Resident resident,
+                   bool verify_checksums, unsigned num_threads) {
+  LoadPlan plan;
+  plan.places.reserve(listing.tensors.size());
+  for (std::size_t i = 0; i < listing.tensors.size(); ++i) {
+    const ListedTensor& tensor = listing.tensors[i];
+    TensorPlace place;
+    if (tensor.packed) {
+      place = place_packed(tensor.header, resident, plan.arena_bytes);
+    } else {
+      place.begin = plan.arena_bytes;
+      place.bytes = align_up(listing.stored(tensor).stored_bytes);
+    }
+    plan.places.push_back(place);
+    plan.arena_bytes += place.bytes;
+    UnitMaker maker(listing, i, plan.places.back(), verify_checksums, plan.units);
+    tensor.packed ? maker.packed_tensor() : maker.carried();
+  }
+  std::stable_sort(plan.units.begin(), plan.units.end(),
+                   [](const WorkUnit& a, const WorkUnit& b) { return a.bytes > b.bytes; });
+  for (const WorkUnit& unit : plan.units) plan.copied_bytes += unit.bytes;
+  plan.scratch_slots = scratch_slots(plan.units, num_threads);
+  return plan;
+}
+
+gpu::Extents resident_extents(const packed::PackedHeader& header, Family family) {
+  gpu::Extents extents;
+  extents.family = family;
+  extents.rows = header.rows;
+  extents.cols = header.cols;
+  extents.num_verbatim_rows = header.num_verbatim_rows;
+  if (family == Family::kHuffman) {
+    extents.stream_bytes = section_of(header, SectionId::kStream).bytes;
+    extents.max_chunk_stream_bytes = header.max_chunk_stream_bytes;
+  }
+  return extents;
+}
+
+gpu::PackedTensor placed_tensor(const packed::PackedHeader& header, const TensorPlace& place,
+                                std::byte* arena) {
+  const auto at = [&](SectionId id) {
+    return arena + place.sections[static_cast<std::size_t>(id)];
+  };
+  gpu::PackedTensor tensor;
+  tensor.extents = resident_extents(header, place.family);
+  tensor.record = arena + place.begin;
+  tensor.verbatim_index = at(SectionId::kVerbatimIndex);
+  tensor.verbatim_positions = at(SectionId::kVerbatimPositions);
+  tensor.verbatim_rows = at(SectionId::kVerbatimRows);
+  tensor.sign_mantissa = at(SectionId::kSignMantissa);
+  if (place.family == Family::kHuffman) {
+    tensor.chunk_streams = at(SectionId::kChunkStreams);
+    tensor.stream = at(SectionId::kStream);
+  } else {
+    tensor.codes = at(SectionId::kCodes);
+  }
+  return tensor;
+}
+
+std::uint64_t scratch_stream_offset(const packed::PackedHeader& header) {
+  return align_up(section_of(header, SectionId::kChunkStreams).bytes);
+}
+
+}  // namespace unweight::load
