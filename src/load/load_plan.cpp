@@ -59,8 +59,13 @@ TensorPlace place_packed(const PackedHeader& header, gpu::LoadOptions::Resident 
 class UnitMaker {
  public:
   UnitMaker(const BundleListing& listing, std::size_t tensor, const TensorPlace& place, bool hashed,
-            std::vector<WorkUnit>& units)
-      : listing_(listing), tensor_(tensor), place_(place), hashed_(hashed), units_(units) {}
+            const PlanLimits& limits, std::vector<WorkUnit>& units)
+      : listing_(listing),
+        tensor_(tensor),
+        place_(place),
+        hashed_(hashed),
+        limits_(limits),
+        units_(units) {}
 
   void carried() {
     const bundle::StoredTensor& stored = listing_.stored(listing_.tensors[tensor_]);
@@ -72,7 +77,7 @@ class UnitMaker {
   void packed_tensor() {
     const PackedHeader& header = listing_.tensors[tensor_].header;
     const bool transcoded = is_transcoded(header, place_);
-    const bool whole = !transcoded && header.packed_bytes <= kWholeBytes;
+    const bool whole = !transcoded && header.packed_bytes <= limits_.whole_bytes;
     WorkUnit unit = new_unit();
     add(unit,
         {Source::kRecord, Target::kArena, 0, place_.begin, gpu::kRecordBytes, false, 0, "record"});
@@ -105,7 +110,7 @@ class UnitMaker {
 
   /// A unit of its own, or several if nothing has to be hashed in order.
   void large_part(CopyPart part) {
-    const std::uint64_t most = part.hashed ? part.bytes : kSplitBytes;
+    const std::uint64_t most = part.hashed ? part.bytes : limits_.split_bytes;
     while (part.bytes != 0) {
       WorkUnit unit = new_unit();
       CopyPart piece = part;
@@ -155,6 +160,7 @@ class UnitMaker {
   std::size_t tensor_;
   const TensorPlace& place_;
   bool hashed_;
+  const PlanLimits& limits_;
   std::vector<WorkUnit>& units_;
 };
 
@@ -170,10 +176,58 @@ std::vector<std::uint64_t> scratch_slots(const std::vector<WorkUnit>& units, uns
   return slots;
 }
 
+/// A unit that is one hashed section: what can become a chain.
+bool is_section(const WorkUnit& unit) {
+  return unit.scratch_bytes == 0 && unit.parts.size() == 1 && unit.parts[0].hashed;
+}
+
+/// Cuts sections of more than a quarter of a thread's share into chains. Their pieces are spread
+/// over the units, which are sorted, so that few threads at a time have one of the same chain, and
+/// end before the units do: at the end, threads take what is small.
+void make_chains(LoadPlan& plan, unsigned num_threads, const PlanLimits& limits) {
+  const std::uint64_t most = std::max(limits.split_bytes, plan.copied_bytes / (4 * num_threads));
+  struct Placed {
+    double at;  ///< of all units' bytes
+    WorkUnit unit;
+  };
+  std::vector<Placed> placed;
+  std::vector<WorkUnit> large;
+  double others = 0;
+  for (WorkUnit& unit : plan.units) {
+    if (is_section(unit) && unit.bytes > most) {
+      large.push_back(std::move(unit));
+    } else {
+      const auto bytes = static_cast<double>(unit.bytes);
+      placed.push_back({others, std::move(unit)});
+      others += bytes;
+    }
+  }
+  for (const WorkUnit& section : large) {
+    const CopyPart& whole = section.parts[0];
+    for (std::uint64_t offset = 0; offset < whole.bytes; offset += limits.chain_piece_bytes) {
+      CopyPart piece = whole;
+      piece.bytes = std::min(limits.chain_piece_bytes, whole.bytes - offset);
+      piece.source_offset += offset;
+      piece.target_offset += offset;
+      piece.chain = plan.num_chains;
+      piece.chain_offset = offset;
+      piece.ends_chain = offset + piece.bytes == whole.bytes;
+      constexpr double kEndsAt = 0.9;
+      const double at = static_cast<double>(offset) / static_cast<double>(whole.bytes);
+      placed.push_back({at * kEndsAt * others, {section.tensor, {piece}, piece.bytes, 0}});
+    }
+    ++plan.num_chains;
+  }
+  std::stable_sort(placed.begin(), placed.end(),
+                   [](const Placed& a, const Placed& b) { return a.at < b.at; });
+  plan.units.clear();
+  for (Placed& p : placed) plan.units.push_back(std::move(p.unit));
+}
+
 }  // namespace
 
 LoadPlan plan_load(const BundleListing& listing, gpu::LoadOptions::Resident resident,
-                   bool verify_checksums, unsigned num_threads) {
+                   bool verify_checksums, unsigned num_threads, const PlanLimits& limits) {
   LoadPlan plan;
   plan.places.reserve(listing.tensors.size());
   for (std::size_t i = 0; i < listing.tensors.size(); ++i) {
@@ -187,12 +241,13 @@ LoadPlan plan_load(const BundleListing& listing, gpu::LoadOptions::Resident resi
     }
     plan.places.push_back(place);
     plan.arena_bytes += place.bytes;
-    UnitMaker maker(listing, i, plan.places.back(), verify_checksums, plan.units);
+    UnitMaker maker(listing, i, plan.places.back(), verify_checksums, limits, plan.units);
     tensor.packed ? maker.packed_tensor() : maker.carried();
   }
   std::stable_sort(plan.units.begin(), plan.units.end(),
                    [](const WorkUnit& a, const WorkUnit& b) { return a.bytes > b.bytes; });
   for (const WorkUnit& unit : plan.units) plan.copied_bytes += unit.bytes;
+  make_chains(plan, num_threads, limits);
   plan.scratch_slots = scratch_slots(plan.units, num_threads);
   return plan;
 }

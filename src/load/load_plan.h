@@ -41,15 +41,20 @@ struct CopyPart {
   std::uint64_t source_offset = 0;
   std::uint64_t target_offset = 0;
   std::uint64_t bytes = 0;
-  bool hashed = false;  ///< kFile: `xxh3` is of exactly these bytes and is to be checked
-  std::uint64_t xxh3 = 0;
-  const char* what = "";  ///< for messages: the section's name
+  bool hashed = false;     ///< kFile: `xxh3` is to be checked, of exactly these bytes or,
+  std::uint64_t xxh3 = 0;  ///< with a chain, of all its pieces
+  const char* what = "";   ///< for messages: the section's name
+  std::size_t chain = kNoChain;
+  std::uint64_t chain_offset = 0;  ///< where in the chain's bytes the piece begins
+  bool ends_chain = false;
+
+  static constexpr std::size_t kNoChain = ~std::size_t{0};
 };
 
 /// What one thread does at a time, on one stream: parts in order, then perhaps a transcode of the
 /// tensor whose chunk_streams and stream are in scratch by then. XXH3 of a section is sequential,
-/// so a section is never in two units, but the sections of one tensor are: no thread has to read
-/// all of the largest tensor.
+/// so a section is one unit; but one that would take a thread longer than all others need for the
+/// rest is a *chain* of small units: read at the same time, hashed in turn (ordered_hash.h).
 struct WorkUnit {
   std::size_t tensor = 0;
   std::vector<CopyPart> parts;
@@ -68,7 +73,9 @@ struct TensorPlace {
 
 struct LoadPlan {
   std::vector<TensorPlace> places;  ///< as BundleListing::tensors
-  std::vector<WorkUnit> units;      ///< largest first: the order in which threads take them
+  /// In the order in which threads take them: largest first, pieces of chains spread between.
+  std::vector<WorkUnit> units;
+  std::size_t num_chains = 0;
   std::uint64_t arena_bytes = 0;
   std::uint64_t copied_bytes = 0;
   /// Bytes of each scratch slot, largest first. Enough for so many threads: a unit that finds none
@@ -76,14 +83,17 @@ struct LoadPlan {
   std::vector<std::uint64_t> scratch_slots;
 };
 
-/// Largest piece of unhashed bytes that is one unit.
-inline constexpr std::uint64_t kSplitBytes = std::uint64_t{64} << 20;
-/// Packed tensors up to this size are one unit.
-inline constexpr std::uint64_t kWholeBytes = std::uint64_t{4} << 20;
+struct PlanLimits {
+  /// Unhashed bytes are cut into units of this size; hashed sections up to it are never chains.
+  std::uint64_t split_bytes = std::uint64_t{64} << 20;
+  std::uint64_t chain_piece_bytes = std::uint64_t{4} << 20;
+  std::uint64_t whole_bytes = std::uint64_t{4} << 20;  ///< packed tensors that are one unit
+};
 
 /// `num_threads`: how many units may be under way at once.
 [[nodiscard]] LoadPlan plan_load(const BundleListing& listing, gpu::LoadOptions::Resident resident,
-                                 bool verify_checksums, unsigned num_threads);
+                                 bool verify_checksums, unsigned num_threads,
+                                 const PlanLimits& limits = {});
 
 /// Extents of a packed tensor as it will be in GPU memory.
 [[nodiscard]] gpu::Extents resident_extents(const packed::PackedHeader& header, Family family);

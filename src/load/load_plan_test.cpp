@@ -3,14 +3,18 @@
 // What a load decides before anything reaches a GPU: which tensors, checked how, to which place, in
 // which pieces. Plans are carried out here on host memory.
 #include "load/load_plan.h"
+#include "load/ordered_hash.h"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 #include <map>
+#include <thread>
 #include <utility>
 
+#include "base/thread_pool.h"
 #include "bundle/bundle_test_support.h"
 #include "layout/tile_order.h"
 #include "load/bundle_listing.h"
@@ -115,11 +119,17 @@ void expect_section(const std::vector<std::byte>& blob, const packed::PackedHead
       << "section " << static_cast<int>(id);
 }
 
-void check_plan(const BundleListing& listing, Resident resident, bool verify) {
-  const LoadPlan plan = plan_load(listing, resident, verify, 2);
+/// What makes chains of a test's sections.
+constexpr PlanLimits kSmallLimits{.split_bytes = 4096, .chain_piece_bytes = 1024, .whole_bytes = 0};
+
+void check_plan(const BundleListing& listing, Resident resident, bool verify,
+                const PlanLimits& limits = {}) {
+  const LoadPlan plan = plan_load(listing, resident, verify, 1000, limits);
   HostMemory memory(listing, plan);
-  EXPECT_TRUE(std::is_sorted(plan.units.begin(), plan.units.end(),
-                             [](const auto& a, const auto& b) { return a.bytes > b.bytes; }));
+  if (plan.num_chains == 0) {
+    EXPECT_TRUE(std::is_sorted(plan.units.begin(), plan.units.end(),
+                               [](const auto& a, const auto& b) { return a.bytes > b.bytes; }));
+  }
   std::uint64_t end = 0;
   for (std::size_t i = 0; i < listing.tensors.size(); ++i) {
     const ListedTensor& tensor = listing.tensors[i];
@@ -170,7 +180,10 @@ TEST_F(LoadPlanTest, EveryByteGoesToItsPlaceOnce) {
     ASSERT_TRUE(listing) << listing.error().message;
     ASSERT_EQ(listing->tensors.size(), 6u);
     for (const auto resident : {Resident::kAsStored, Resident::kPalette}) {
-      for (const bool verify : {true, false}) check_plan(*listing, resident, verify);
+      for (const bool verify : {true, false}) {
+        check_plan(*listing, resident, verify);
+        check_plan(*listing, resident, verify, kSmallLimits);
+      }
     }
   }
 }
@@ -191,6 +204,53 @@ TEST_F(LoadPlanTest, SectionsOfLargeTensorsAreUnitsOfTheirOwn) {
       EXPECT_EQ(part.hashed, part.source == CopyPart::Source::kFile) << part.what;
     }
   }
+}
+
+// Pieces of a chain are taken in order, follow one another, and hash to the section's checksum, on
+// however many threads.
+TEST_F(LoadPlanTest, ChainsAreTheirSections) {
+  const auto listing = list(make_bundle(Family::kHuffman));
+  ASSERT_TRUE(listing) << listing.error().message;
+  const LoadPlan plan = plan_load(*listing, Resident::kAsStored, true, 1000, kSmallLimits);
+  ASSERT_GE(plan.num_chains, 2u);
+  std::vector<OrderedHash> hashes(plan.num_chains);
+  std::vector<std::uint64_t> next(plan.num_chains), ends(plan.num_chains);
+  for (const WorkUnit& unit : plan.units) {
+    for (const CopyPart& part : unit.parts) {
+      if (part.chain == CopyPart::kNoChain) continue;
+      EXPECT_LE(part.bytes, kSmallLimits.chain_piece_bytes);
+      EXPECT_EQ(part.chain_offset, next[part.chain]);
+      next[part.chain] += part.bytes;
+      ends[part.chain] += part.ends_chain ? 1 : 0;
+    }
+  }
+  EXPECT_EQ(ends, std::vector<std::uint64_t>(plan.num_chains, 1));
+  std::atomic<std::size_t> checked{0};
+  ThreadPool pool(4);
+  const auto done = pool.parallel_for(plan.units.size(), [&](std::size_t i, unsigned) {
+    for (const CopyPart& part : plan.units[i].parts) {
+      if (part.chain == CopyPart::kNoChain) continue;
+      std::vector<std::byte> bytes(part.bytes);
+      const ListedTensor& tensor = listing->tensors[plan.units[i].tensor];
+      auto read = listing->files[tensor.file].bundle.file.read_at(part.source_offset, bytes);
+      if (!read) return read;
+      EXPECT_TRUE(hashes[part.chain].add(part.chain_offset, bytes));
+      if (!part.ends_chain) continue;
+      EXPECT_EQ(hashes[part.chain].digest(), part.xxh3) << part.what;
+      ++checked;
+    }
+    return Result<void>();
+  });
+  EXPECT_TRUE(done.ok());
+  EXPECT_EQ(checked, plan.num_chains);
+}
+
+TEST(OrderedHash, NobodyWaitsAfterGivingUp) {
+  OrderedHash hash;
+  std::thread waiting([&] { EXPECT_FALSE(hash.add(1, {})); });
+  hash.give_up();
+  waiting.join();
+  EXPECT_FALSE(hash.add(0, {}));
 }
 
 TEST_F(LoadPlanTest, ScratchHoldsTheLargestStreamsOfAllThreads) {

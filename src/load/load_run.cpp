@@ -27,6 +27,18 @@ struct ScratchLease {
   ~ScratchLease() { slots.give_back(slot, stream); }
 };
 
+/// Also when what it guards throws.
+template <typename Stop>
+struct StopOnFailure {
+  Stop stop;
+  bool armed = true;
+  ~StopOnFailure() {
+    if (armed) stop();
+  }
+};
+template <typename Stop>
+StopOnFailure(Stop) -> StopOnFailure<Stop>;
+
 }  // namespace
 
 Result<void> SharedProgress::add(std::uint64_t bytes, const std::string& item) {
@@ -37,13 +49,20 @@ Result<void> SharedProgress::add(std::uint64_t bytes, const std::string& item) {
   return meter_.add(waiting_bytes_.exchange(0, std::memory_order_relaxed));
 }
 
+// Threads that wait for their turn of a chain must not wait for one that will not come.
+void LoadRun::stop() noexcept {
+  stopped_.store(true, std::memory_order_relaxed);
+  for (OrderedHash& chain : chains_) chain.give_up();
+}
+
 Result<void> LoadRun::run_unit(std::size_t i, StagingLane& lane) {
   if (stopped_.load(std::memory_order_relaxed)) return {};
   const WorkUnit& unit = plan_.units[i];
+  StopOnFailure guard{[this] { stop(); }};
   auto done =
       unit.scratch_bytes != 0 ? transcode_unit(unit, lane) : copy_parts(unit, nullptr, lane);
+  guard.armed = !done;
   if (done) return {};
-  stopped_.store(true, std::memory_order_relaxed);
   if (done.error().code == ErrorCode::kCancelled) return done;
   return listing_.at(listing_.tensors[unit.tensor], std::move(done).error());
 }
@@ -66,7 +85,8 @@ Result<void> LoadRun::copy_parts(const WorkUnit& unit, std::byte* scratch, Stagi
             unit, std::span(tensor.indices).subspan(part.source_offset, part.bytes), target, lane));
         break;
       case CopyPart::Source::kFile:
-        UNWEIGHT_TRY(copy_file(unit, part, target, lane));
+        UNWEIGHT_TRY(part.chain == CopyPart::kNoChain ? copy_file(unit, part, target, lane)
+                                                      : copy_chain_piece(unit, part, target, lane));
         break;
     }
   }
@@ -102,6 +122,26 @@ Result<void> LoadRun::copy_file(const WorkUnit& unit, const CopyPart& part, std:
     UNWEIGHT_TRY(progress_.add(room.size(), name_of(unit)));
   }
   if (part.hashed && hash.digest() != part.xxh3) {
+    return Error{ErrorCode::kChecksumMismatch, fmt::format("{}: checksum mismatch", part.what)};
+  }
+  return {};
+}
+
+// A whole slot is read before its turn comes.
+Result<void> LoadRun::copy_chain_piece(const WorkUnit& unit, const CopyPart& part,
+                                       std::byte* target, StagingLane& lane) {
+  const ListedTensor& tensor = listing_.tensors[unit.tensor];
+  const InputFile& file = listing_.files[tensor.file].bundle.file;
+  OrderedHash& hash = chains_[part.chain];
+  for (std::uint64_t at = 0; at < part.bytes;) {
+    UNWEIGHT_TRY_ASSIGN(std::span<std::byte> room, lane.room(target + at, part.bytes - at));
+    UNWEIGHT_TRY(file.read_at(part.source_offset + at, room));
+    if (!hash.add(part.chain_offset + at, room)) return {};  // another unit has failed
+    lane.add(room.size());
+    at += room.size();
+    UNWEIGHT_TRY(progress_.add(room.size(), name_of(unit)));
+  }
+  if (part.ends_chain && hash.digest() != part.xxh3) {
     return Error{ErrorCode::kChecksumMismatch, fmt::format("{}: checksum mismatch", part.what)};
   }
   return {};

@@ -15,6 +15,7 @@
 #include "gpu/device_memory.h"
 #include "load/bundle_listing.h"
 #include "load/load_plan.h"
+#include "load/ordered_hash.h"
 #include "load/scratch_slots.h"
 #include "load/staging.h"
 #include "unweight/gpu_load.h"
@@ -47,7 +48,8 @@ class LoadRun {
         arena_(arena),
         scratch_(scratch),
         status_(status),
-        progress_(progress) {}
+        progress_(progress),
+        chains_(plan.num_chains) {}
 
   /// Unit i, enqueued to the end when this returns (not yet done: StagingLane::finish). After any
   /// unit has failed, the others stop early and say nothing.
@@ -64,8 +66,11 @@ class LoadRun {
   Result<void> copy_parts(const WorkUnit& unit, std::byte* scratch, StagingLane& lane);
   Result<void> copy_memory(const WorkUnit& unit, std::span<const std::byte> bytes,
                            std::byte* target, StagingLane& lane);
+  Result<void> copy_chain_piece(const WorkUnit& unit, const CopyPart& part, std::byte* target,
+                                StagingLane& lane);
   Result<void> copy_file(const WorkUnit& unit, const CopyPart& part, std::byte* target,
                          StagingLane& lane);
+  void stop() noexcept;
   Result<void> transcode_unit(const WorkUnit& unit, StagingLane& lane);
   Result<void> transcode(const WorkUnit& unit, std::byte* scratch, StagingLane& lane);
 
@@ -76,6 +81,7 @@ class LoadRun {
   std::uint32_t*
       status_;  ///< device: a word a tensor, zero at first; null if nothing is transcoded
   SharedProgress& progress_;
+  std::vector<OrderedHash> chains_;  ///< as the plan numbers them
   std::atomic<bool> stopped_{false};
 };
 
