@@ -185,6 +185,11 @@ __device__ __forceinline__ std::uint32_t decode_tiles(const DecodeParams& params
     }
   };
   fetch(0);
+  const std::uint32_t chunk = first_tile / layout::kChunkTiles;
+  const std::uint32_t tile_mask =
+      kKind == Kind::kMatrix ? params.verbatim_index[chunk].tile_mask : 0;
+  VerbatimWindow verbatim(params, tile_mask == 0 ? VerbatimRange{} : verbatim_range(params, chunk),
+                          lane);
   LaneReader reader = string.wait();
   for (std::uint32_t t = 0; t < num_tiles; t += kGroup) {
     const LaneBytes bytes[kGroup] = {ahead[0], ahead[1]};
@@ -197,7 +202,12 @@ __device__ __forceinline__ std::uint32_t decode_tiles(const DecodeParams& params
       std::uint32_t words[16];
       decode_tile<kKind, kRun>(reader, table, run, shared.pair_words, words);
       if constexpr (kKind == Kind::kMatrix) {
-        stage_tile(words, bytes[i], stage + i % kStaged * kStageBytes, lane);
+        const std::uint32_t tile_stage = stage + i % kStaged * kStageBytes;
+        stage_tile(words, bytes[i], tile_stage, lane);
+        if (tile_mask >> (t + i) & 1) {
+          __syncwarp();
+          verbatim.patch_stage(t + i, tile_stage);
+        }
         if (i % kStaged == kStaged - 1 || i == group_tiles - 1) {
           const TilePlace second = place.next(tiles_per_strip);
           __syncwarp();
@@ -284,10 +294,10 @@ __global__ void __launch_bounds__(kMaxWarps<kKind> * layout::kLanes, 1)
     chunk += gridDim.x * shape.num_warps;
     arriving.parity ^= 1;
     fetch();
-    if constexpr (kKind != Kind::kCodes) {
+    if constexpr (kKind == Kind::kTiles || kKind == Kind::kExponents) {
       if (params.verbatim_index[decoded].tile_mask != 0) {
-        patch_verbatim<kKind>(params, target, verbatim_range(params, decoded, num_chunks), decoded,
-                              0, num_tiles, tiles_per_strip, lane);
+        patch_verbatim<kKind>(params, target, verbatim_range(params, decoded), decoded, 0,
+                              num_tiles, lane);
       }
     }
   }

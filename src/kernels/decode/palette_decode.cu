@@ -6,7 +6,7 @@
 // Threads:    a warp a tile
 // Pipeline:   16-byte loads -> exponents by byte permutes -> stage in shared memory (row-major
 // only)
-//             -> stores of 128-byte rows -> verbatim rows over it. Latency is hidden by other
+//             -> verbatim rows over it -> stores of 128-byte rows. Latency is hidden by other
 //             warps.
 // Launch:     all SMs: a CTA of 8 warps for 8 tiles. Limited: one CTA of 32 warps an SM, whose
 //             shared memory lets no second one in, going round over the tiles.
@@ -38,21 +38,24 @@ __device__ __forceinline__ void decode_palette_tile(
   step_exponents(palette, codes.y, exponents + 4);
   step_exponents(palette, codes.z, exponents + 8);
   step_exponents(palette, codes.w, exponents + 12);
+  const std::uint32_t chunk = tile / layout::kChunkTiles, in_chunk = tile % layout::kChunkTiles;
+  const bool verbatim = (mask >> in_chunk & 1) != 0;
   if constexpr (kKind == Kind::kMatrix) {
     stage_tile(exponents, bytes, stage, lane);
     __syncwarp();
+    if (verbatim) {
+      VerbatimWindow(params, verbatim_range(params, chunk), lane).patch_stage(in_chunk, stage);
+      __syncwarp();
+    }
     const TilePlace place = TilePlace::of(tile, tiles_per_strip);
     store_staged_tiles<1>(params, target, place, place, false, stage, lane);
+    __syncwarp();
   } else {
     store_weight_tile(exponents, bytes, target.out, tile, lane);
-  }
-  __syncwarp();
-  const std::uint32_t in_chunk = tile % layout::kChunkTiles;
-  if (mask >> in_chunk & 1) {
-    const std::uint32_t chunk = tile / layout::kChunkTiles;
-    const auto num_chunks = static_cast<std::uint32_t>(params.grid.num_chunks());
-    patch_verbatim<kKind>(params, target, verbatim_range(params, chunk, num_chunks), chunk,
-                          in_chunk, 1, tiles_per_strip, lane);
+    __syncwarp();
+    if (verbatim)
+      patch_verbatim<kKind>(params, target, verbatim_range(params, chunk), chunk, in_chunk, 1,
+                            lane);
   }
 }
 

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// Verbatim rows: put over what codes or stream said, in global memory, after it was stored there by
-// the same warp (with a __syncwarp between). Positions are clipped to the chunk, so that no bytes of
-// the sections lead outside of the target.
+// Verbatim rows, put over what codes or stream said: by rows of the matrix in the stage, before it is
+// stored; in tile order, where a row is 8 or 16 bytes of its own, in global memory, after the same
+// warp has stored it (with a __syncwarp between). Positions are clipped to the chunk, so that no
+// bytes of the sections lead outside of the target.
 #pragma once
 
 #include <cstdint>
 
 #include "kernels/decode/decode_params.h"
+#include "kernels/tile_stage.cuh"
 
 namespace unweight::kernels {
 
@@ -17,9 +19,9 @@ struct VerbatimRange {
 
 /// The verbatim rows of a chunk, clipped to what exists and to what a chunk can have.
 __device__ __forceinline__ VerbatimRange verbatim_range(const DecodeParams& params,
-                                                        std::uint32_t chunk,
-                                                        std::uint32_t num_chunks) {
+                                                        std::uint32_t chunk) {
   constexpr std::uint64_t kMaxRows = layout::kChunkElems / layout::kRowElems;
+  const auto num_chunks = static_cast<std::uint32_t>(params.grid.num_chunks());
   const std::uint64_t first = params.verbatim_index[chunk].first_verbatim_row;
   std::uint64_t end = chunk + 1 < num_chunks ? params.verbatim_index[chunk + 1].first_verbatim_row
                                              : params.num_verbatim_rows;
@@ -31,57 +33,31 @@ __device__ __forceinline__ VerbatimRange verbatim_range(const DecodeParams& para
   return {first, end};
 }
 
-/// The eight weights of a verbatim row: from exponent bytes and sign_mantissa bytes.
-struct RowWeights {
-  std::uint16_t w[layout::kRowElems];
-};
-__device__ __forceinline__ RowWeights join_row(uint2 exponents, uint2 sign_mantissa) {
-  RowWeights row;
-#pragma unroll
-  for (std::uint32_t k = 0; k < layout::kRowElems; ++k) {
-    const std::uint32_t shift = 8 * (k % 4);
-    const std::uint32_t e = (k < 4 ? exponents.x : exponents.y) >> shift;
-    const std::uint32_t sm = (k < 4 ? sign_mantissa.x : sign_mantissa.y) >> shift;
-    row.w[k] = codec::join_weight(static_cast<std::uint8_t>(e), static_cast<std::uint8_t>(sm));
-  }
-  return row;
+/// The two weights 2r and 2r + 1 of a row: byte k of both is of weight k.
+__device__ __forceinline__ std::uint32_t join_pair_of_row(uint2 exponents, uint2 sign_mantissa,
+                                                          std::uint32_t r) {
+  const std::uint32_t e = (r < 2 ? exponents.x : exponents.y) >> 16 * (r % 2);
+  const std::uint32_t sm = (r < 2 ? sign_mantissa.x : sign_mantissa.y) >> 16 * (r % 2);
+  return (__byte_perm(sm, 0, 0x1100) & 0x807f807fu) | (e & 0xff) << 7 | (e >> 8 & 0xff) << 23;
 }
 
+/// kTiles and kExponents: a row lies in one piece.
 template <DecodeTarget::Kind kKind>
 __device__ __forceinline__ void patch_row(const DecodeParams& params, const DecodeTarget& target,
-                                          std::uint32_t tiles_per_strip, std::uint32_t tile,
-                                          std::uint32_t step, std::uint32_t owner, uint2 exponents) {
+                                          std::uint32_t tile, std::uint32_t step,
+                                          std::uint32_t owner, uint2 exponents) {
+  const layout::LanePosition first{owner, layout::kRowElems * step};
   const std::uint64_t byte_offset =
-      std::uint64_t{tile} * layout::kTileByteSectionBytes +
-      layout::byte_section_offset({owner, layout::kRowElems * step});
+      std::uint64_t{tile} * layout::kTileByteSectionBytes + layout::byte_section_offset(first);
+  auto* out = static_cast<std::uint8_t*>(target.out);
   if constexpr (kKind == DecodeTarget::Kind::kExponents) {
-    *reinterpret_cast<uint2*>(static_cast<std::uint8_t*>(target.out) + byte_offset) = exponents;
-    return;
-  }
-  const RowWeights row = join_row(
-      exponents, *reinterpret_cast<const uint2*>(params.sign_mantissa + byte_offset));
-  if constexpr (kKind == DecodeTarget::Kind::kTiles) {
-    auto* out = reinterpret_cast<std::uint16_t*>(
-        static_cast<std::uint8_t*>(target.out) +
-        std::uint64_t{tile} * layout::kTileWeightSectionBytes +
-        layout::weight_section_offset({owner, layout::kRowElems * step}));
-#pragma unroll
-    for (std::uint32_t k = 0; k < layout::kRowElems; ++k) out[k] = row.w[k];
+    *reinterpret_cast<uint2*>(out + byte_offset) = exponents;
   } else {
-#pragma unroll
-    for (std::uint32_t k = 0; k < layout::kRowElems; k += 2) {  // two neighbours of a matrix row
-      const layout::TilePosition p = layout::tile_position({owner, layout::kRowElems * step + k});
-      const std::uint64_t r = std::uint64_t{tile / tiles_per_strip} * layout::kTileRows + p.row;
-      const std::uint64_t c = std::uint64_t{tile % tiles_per_strip} * layout::kTileCols + p.col;
-      if (r >= params.grid.rows || c >= params.grid.cols) continue;
-      std::uint16_t* out = static_cast<std::uint16_t*>(target.out) + r * target.stride_elems + c;
-      if (target.rows_are_vectors && c + 1 < params.grid.cols) {
-        *reinterpret_cast<std::uint32_t*>(out) = row.w[k] | std::uint32_t{row.w[k + 1]} << 16;
-      } else {
-        out[0] = row.w[k];
-        if (c + 1 < params.grid.cols) out[1] = row.w[k + 1];
-      }
-    }
+    const uint2 sm = *reinterpret_cast<const uint2*>(params.sign_mantissa + byte_offset);
+    *reinterpret_cast<uint4*>(out + std::uint64_t{tile} * layout::kTileWeightSectionBytes +
+                              layout::weight_section_offset(first)) = {
+        join_pair_of_row(exponents, sm, 0), join_pair_of_row(exponents, sm, 1),
+        join_pair_of_row(exponents, sm, 2), join_pair_of_row(exponents, sm, 3)};
   }
 }
 
@@ -90,16 +66,70 @@ template <DecodeTarget::Kind kKind>
 __device__ __forceinline__ void patch_verbatim(const DecodeParams& params,
                                                const DecodeTarget& target, VerbatimRange range,
                                                std::uint32_t chunk, std::uint32_t first_tile,
-                                               std::uint32_t num_tiles,
-                                               std::uint32_t tiles_per_strip, std::uint32_t lane) {
+                                               std::uint32_t num_tiles, std::uint32_t lane) {
   for (std::uint64_t v = range.first + lane; v < range.end; v += layout::kLanes) {
     const codec::VerbatimPosition position = params.verbatim_positions[v];
     const std::uint32_t tile = codec::verbatim_tile(position);
     if (tile - first_tile >= num_tiles) continue;
-    patch_row<kKind>(params, target, tiles_per_strip, chunk * layout::kChunkTiles + tile,
+    patch_row<kKind>(params, target, chunk * layout::kChunkTiles + tile,
                      codec::verbatim_step(position), codec::verbatim_lane(position),
                      reinterpret_cast<const uint2*>(params.verbatim_rows)[v]);
   }
 }
+
+/// The verbatim rows of a chunk in order, a lane one of 32 at a time: loaded before they are needed.
+class VerbatimWindow {
+ public:
+  __device__ VerbatimWindow(const DecodeParams& params, VerbatimRange range, std::uint32_t lane)
+      : params_(params), next_(range.first + lane), end_(range.end) {
+    load();
+  }
+
+  /// Puts the rows of tile `tile` of the chunk over the staged tile (shared memory address). Tiles
+  /// come in ascending order; positions that do not are passed over. By a whole warp, which has
+  /// synchronised since the stage was written, and does so before it reads it.
+  __device__ void patch_stage(std::uint32_t tile, std::uint32_t stage) {
+    for (;;) {
+      const std::uint32_t mine = codec::verbatim_tile(position_);
+      if (mine == tile) patch_staged_row(stage);
+      if (__shfl_sync(~0u, mine, layout::kLanes - 1) > tile) return;
+      next_ += layout::kLanes;
+      load();
+    }
+  }
+
+ private:
+  __device__ void load() {
+    position_ = kNone;
+    if (next_ >= end_) return;
+    position_ = params_.verbatim_positions[next_];
+    exponents_ = reinterpret_cast<const uint2*>(params_.verbatim_rows)[next_];
+  }
+
+  // Sign and mantissa are in the stage already.
+  __device__ void patch_staged_row(std::uint32_t stage) const {
+    const std::uint32_t owner = codec::verbatim_lane(position_);
+    const std::uint32_t step = codec::verbatim_step(position_);
+#pragma unroll
+    for (std::uint32_t r = 0; r < 4; ++r) {
+      const layout::TilePosition p =
+          layout::tile_position({owner, layout::kRowElems * step + 2 * r});
+      const std::uint32_t address =
+          stage + stage_offset(p.row, p.col / kPieceElems) + p.col % kPieceElems * 2;
+      const std::uint32_t bytes = (r < 2 ? exponents_.x : exponents_.y) >> 16 * (r % 2);
+      std::uint32_t weights;
+      asm volatile("ld.shared.u32 %0, [%1];" : "=r"(weights) : "r"(address) : "memory");
+      weights = (weights & 0x807f807fu) | (bytes & 0xff) << 7 | (bytes >> 8 & 0xff) << 23;
+      asm volatile("st.shared.u32 [%0], %1;" ::"r"(address), "r"(weights) : "memory");
+    }
+  }
+
+  static constexpr codec::VerbatimPosition kNone = 0xffff;  // of a tile that no chunk has
+
+  const DecodeParams& params_;
+  std::uint64_t next_, end_;
+  codec::VerbatimPosition position_;
+  uint2 exponents_{};
+};
 
 }  // namespace unweight::kernels
