@@ -28,7 +28,8 @@ constexpr const char* kExamples =
 int run_decompress(const CommonOptions& common, DecompressArguments& arguments) {
   DecompressOptions& options = arguments.options;
   options.num_threads = common.num_threads;
-  auto device = choose_device(arguments.device, arguments.bundle);
+  auto device =
+      choose_device(arguments.device, Task::kDecompress, arguments.bundle, common.num_threads);
   if (!device) return report_error(common, device.error());
   options.engine = std::move(device->engine);
   ProgressBar bar(options.dry_run ? "check" : "decompress", common.show_progress());

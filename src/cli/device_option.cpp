@@ -7,6 +7,7 @@
 #include <optional>
 #include <string_view>
 #include <system_error>
+#include <thread>
 #include <utility>
 
 #if UNWEIGHT_HAS_CUDA
@@ -51,7 +52,9 @@ Result<Device> open_cuda(int ordinal) {
   return Device{std::move(*engine), name};
 }
 
-Device choose_automatically(const fs::path& source) {
+Device choose_automatically(Task task, const fs::path& source, unsigned num_threads) {
+  const unsigned threads = num_threads != 0 ? num_threads : std::thread::hardware_concurrency();
+  if (threads > most_threads_for_auto_cuda(task)) return {};
   if (weight_bytes(source) < kMinAutoCudaBytes || num_cuda_devices() == 0) return {};
   auto device = open_cuda(0);
   return device ? std::move(*device) : Device{};
@@ -64,7 +67,7 @@ Result<Device> open_cuda(int ordinal) {
                fmt::format("cuda:{}: this unweight was built without CUDA", ordinal)};
 }
 
-Device choose_automatically(const fs::path&) {
+Device choose_automatically(Task, const fs::path&, unsigned) {
   return {};
 }
 
@@ -73,13 +76,14 @@ Device choose_automatically(const fs::path&) {
 }  // namespace
 
 void add_device_option(CLI::App& app, std::string& wanted) {
-  app.add_option("--device", wanted, "auto (default: a GPU for large inputs), cpu, cuda or cuda:N")
+  app.add_option("--device", wanted, "auto (default: what is faster), cpu, cuda or cuda:N")
       ->check(CLI::Validator(check_device, ""))
       ->type_name("NAME");
 }
 
-Result<Device> choose_device(const std::string& wanted, const fs::path& source) {
-  if (wanted == kAutoDevice) return choose_automatically(source);
+Result<Device> choose_device(const std::string& wanted, Task task, const fs::path& source,
+                             unsigned num_threads) {
+  if (wanted == kAutoDevice) return choose_automatically(task, source, num_threads);
   if (const std::optional<int> ordinal = cuda_ordinal(wanted)) return open_cuda(*ordinal);
   return Device{};
 }

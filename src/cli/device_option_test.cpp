@@ -67,8 +67,9 @@ class DeviceOption : public ::testing::Test {
     return dir_ / name;
   }
   /// Name of the device, or the error's message.
-  static std::string chosen(const std::string& wanted, const fs::path& source = {}) {
-    const auto device = choose_device(wanted, source);
+  static std::string chosen(const std::string& wanted, const fs::path& source = {},
+                            Task task = Task::kCompress, unsigned num_threads = 2) {
+    const auto device = choose_device(wanted, task, source, num_threads);
     if (!device) {
       EXPECT_EQ(device.error().code, ErrorCode::kUnsupported);
       return device.error().message;
@@ -107,6 +108,16 @@ TEST_F(DeviceOption, AutoTakesAGpuForLargeSourcesOnly) {
   EXPECT_EQ(chosen("auto", large), "cpu");
   g_num_devices = 0;
   EXPECT_EQ(chosen("auto", large), "cpu");
+}
+
+TEST_F(DeviceOption, AutoTakesTheCpuWhereItIsFaster) {
+  const fs::path large = sparse_file("large", kMinAutoCudaBytes);
+  EXPECT_EQ(chosen("auto", large, Task::kCompress, 4), "cuda:0");
+  EXPECT_EQ(chosen("auto", large, Task::kCompress, 5), "cpu");
+  EXPECT_EQ(chosen("auto", large, Task::kDecompress, 2), "cuda:0");
+  EXPECT_EQ(chosen("auto", large, Task::kDecompress, 3), "cpu");
+  EXPECT_EQ(chosen("auto", large, Task::kVerify, 1), "cpu");
+  EXPECT_EQ(chosen("cuda", large, Task::kVerify, 64), "cuda:0");
 }
 
 TEST_F(DeviceOption, WeightsOfADirectoryAreAddedUp) {

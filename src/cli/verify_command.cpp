@@ -49,7 +49,7 @@ void note_result(const CommonOptions& common, const std::string& bundle,
 
 int run_verify(const CommonOptions& common, const std::string& bundle,
                const std::optional<std::string>& original, const std::string& wanted_device) {
-  auto device = choose_device(wanted_device, bundle);
+  auto device = choose_device(wanted_device, Task::kVerify, bundle, common.num_threads);
   if (!device) return report_error(common, device.error());
   VerifyOptions options;
   options.engine = std::move(device->engine);
