@@ -140,7 +140,8 @@ void check_plan(const BundleListing& listing, Resident resident, bool verify,
     const std::vector<std::byte> stored = blob_of(listing, tensor);
     if (!tensor.packed) {
       EXPECT_EQ(place.family, Family::kRaw);
-      EXPECT_EQ(std::memcmp(memory.arena.data() + place.begin, stored.data(), stored.size()), 0);
+      EXPECT_TRUE(std::equal(stored.begin(), stored.end(),
+                             memory.arena.begin() + static_cast<std::ptrdiff_t>(place.begin)));
       continue;
     }
     using packed::SectionId;
