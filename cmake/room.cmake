@@ -69,6 +69,7 @@ function(unweight_test name)
   endif()
   if("gpu" IN_LIST ARG_LABELS)
     unweight_gpu_binary(gpu_tests ${name})
+    list(APPEND properties RESOURCE_LOCK gpu) # they look at how much memory is free
   endif()
   gtest_discover_tests(${name} DISCOVERY_TIMEOUT 120 PROPERTIES ${properties})
 endfunction()
