@@ -3,7 +3,8 @@
 # unweight_room(NAME [CUDA] SOURCES a.cpp ... [DEPS room ...] [LIBS lib ...])
 #   One library per room, `unweight_<name>`; the objects of all of them make up libunweight.a, those
 #   of rooms marked CUDA libunweight_cuda.a.
-#   fmt is always taken header-only, so that libunweight.a needs no library of somebody else.
+#   fmt is taken header-only, so that libunweight.a needs no library of somebody else; in builds with
+#   sanitizers, which nobody installs, from its library: a third of their compile time.
 # unweight_test(NAME SOURCES a_test.cpp ... DEPS room ... [LIBS lib ...] [LABELS ...])
 #   One GoogleTest binary; every case is a CTest test. With the label gpu it belongs to gpu_tests.
 # unweight_bench(NAME SOURCES a_bench.cpp ... DEPS room ... [LIBS lib ...])
@@ -14,12 +15,18 @@
 #   The target gpu_tests (gpu_benches) builds NAME; its name goes to gpu_tests.txt in the build folder,
 #   by which tools/gpu.sh finds the binaries of a build folder that another machine made.
 
+if(UNWEIGHT_SANITIZE)
+  set(UNWEIGHT_FMT fmt::fmt)
+else()
+  set(UNWEIGHT_FMT fmt::fmt-header-only)
+endif()
+
 define_property(GLOBAL PROPERTY UNWEIGHT_ROOMS BRIEF_DOCS "rooms of libunweight.a")
 define_property(GLOBAL PROPERTY UNWEIGHT_CUDA_ROOMS BRIEF_DOCS "rooms of libunweight_cuda.a")
 
 function(unweight_room name)
   cmake_parse_arguments(ARG "CUDA" "" "SOURCES;DEPS;LIBS" ${ARGN})
-  list(TRANSFORM ARG_LIBS REPLACE "^fmt::fmt$" "fmt::fmt-header-only")
+  list(TRANSFORM ARG_LIBS REPLACE "^fmt::fmt$" "${UNWEIGHT_FMT}")
   add_library(unweight_${name} STATIC ${ARG_SOURCES})
   target_include_directories(unweight_${name} PUBLIC ${PROJECT_SOURCE_DIR}/include
                                                      ${PROJECT_SOURCE_DIR}/src)
