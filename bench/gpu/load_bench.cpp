@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // How long a bundle of Llama 3.1 8B's shapes takes from the page cache into GPU memory, beside the
-// time that its bytes take over the bus from pinned memory.
+// two times that bound it: of its bytes over the bus from pinned memory, and of reading and hashing
+// them with as many threads and no GPU.
 //
 //   load_bench [--results FOLDER] [--dir FOLDER] [--scale S] [--threads N] [--staging MIB]
 //
 // The bundle (11 GB, times S) is written to FOLDER (/dev/shm if it has room, else the folder for
-// temporary files) and removed again. Everything is timed three times after a first run that does
-// not count: memory-to-memory, no disk. Weights are decoded on the GPU and compared with what they
-// were made of. With --results, rows go to FOLDER/<date>-<gpu>-load.json. Exit code 77: no device,
-// nothing ran.
+// temporary files) and removed again. A load and the two bounds are timed in turn, seven times
+// after a first round that does not count: medians, memory-to-memory, no disk. Weights are decoded
+// on the GPU and compared with what they were made of. With --results, rows go to
+// FOLDER/<date>-<gpu>-load.json. Exit code 77: no device, nothing ran.
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -19,10 +20,14 @@
 #include <cstdlib>
 #include <filesystem>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/thread_pool.h"
 #include "bench_machine.h"
 #include "bench_results.h"
 #include "ceilings.h"
@@ -38,7 +43,7 @@ using namespace unweight::bench;
 namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
-constexpr int kRuns = 3;
+constexpr int kRuns = 7;
 constexpr std::uint64_t kPinnedBytes = std::uint64_t{1} << 30;
 constexpr std::uint64_t kCopyBytes = std::uint64_t{64} << 20;
 
@@ -97,26 +102,64 @@ void choose_bench_file(const Arguments& arguments) {
   std::atexit(remove_bench_file);
 }
 
-/// Seconds for `bytes` from pinned memory to the device, as fast as one stream gives them.
-double copy_seconds(std::uint64_t bytes) {
-  const auto pinned = take(gpu::PinnedBuffer::allocate(kPinnedBytes), "pinned memory");
-  const auto target = take(gpu::DeviceBuffer::allocate(kPinnedBytes), "device memory");
-  const auto stream = take(gpu::OwnedStream::create(), "stream");
-  std::fill_n(pinned.data(), kPinnedBytes, std::byte{1});
-  std::vector<double> seconds;
-  for (int run = 0; run <= kRuns; ++run) {
+/// Copies from pinned memory to the device, as fast as one stream can.
+class PinnedCopy {
+ public:
+  PinnedCopy()
+      : pinned_(take(gpu::PinnedBuffer::allocate(kPinnedBytes), "pinned memory")),
+        target_(take(gpu::DeviceBuffer::allocate(kPinnedBytes), "device memory")),
+        stream_(take(gpu::OwnedStream::create(), "stream")) {
+    std::fill_n(pinned_.data(), kPinnedBytes, std::byte{1});
+  }
+  double seconds(std::uint64_t bytes) const {
     const auto begin = Clock::now();
     for (std::uint64_t at = 0; at < bytes; at += kCopyBytes) {
       const std::uint64_t offset = at % kPinnedBytes;
       require(
-          cudaMemcpyAsync(target.data() + offset, pinned.data() + offset,
-                          std::min(kCopyBytes, bytes - at), cudaMemcpyHostToDevice, stream.get()),
+          cudaMemcpyAsync(target_.data() + offset, pinned_.data() + offset,
+                          std::min(kCopyBytes, bytes - at), cudaMemcpyHostToDevice, stream_.get()),
           "copy");
     }
-    require(cudaStreamSynchronize(stream.get()), "copy");
-    if (run > 0) seconds.push_back(seconds_since(begin));
+    require(cudaStreamSynchronize(stream_.get()), "copy");
+    return seconds_since(begin);
   }
-  return *std::min_element(seconds.begin(), seconds.end());
+
+ private:
+  gpu::PinnedBuffer pinned_;
+  gpu::DeviceBuffer target_;
+  gpu::OwnedStream stream_;
+};
+
+/// Seconds to read and hash the whole file, pieces in any order, into memory of each thread's own.
+double read_and_hash_seconds(const fs::path& path, ThreadPool& pool) {
+  constexpr std::uint64_t kPieceBytes = std::uint64_t{4} << 20, kReadBytes = kPieceBytes / 16;
+  const InputFile file = take(InputFile::open(path), "open");
+  std::vector<std::vector<std::byte>> buffers(pool.num_threads(),
+                                              std::vector<std::byte>(kPieceBytes));
+  std::vector<Xxh3Stream> hashes(pool.num_threads());
+  const auto begin = Clock::now();
+  const std::uint64_t num_pieces = (file.bytes() + kPieceBytes - 1) / kPieceBytes;
+  require(
+      pool.parallel_for(
+          num_pieces,
+          [&](std::size_t i, unsigned worker) -> Result<void> {
+            const std::uint64_t first = i * kPieceBytes;
+            const std::uint64_t end = std::min(first + kPieceBytes, file.bytes());
+            for (std::uint64_t at = first; at < end; at += kReadBytes) {
+              const auto out =
+                  std::span(buffers[worker]).subspan(at - first, std::min(kReadBytes, end - at));
+              if (auto read = file.read_at(at, out); !read) return read;
+              hashes[worker].update(out);
+            }
+            return {};
+          }),
+      "read");
+  return seconds_since(begin);
+}
+
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
 }
 
 /// The first tensor of each kind, and the last of all, weight by weight.
@@ -145,48 +188,58 @@ void check(const gpu::LoadedModel& model, const SyntheticBundle& bundle) {
   }
 }
 
+struct Seconds {
+  std::vector<double> load, pinned_copy, read_and_hash;
+};
+
 Row result_row(const char* op, const SyntheticBundle& bundle, const gpu::LoadReport& report,
-               double seconds, double copied_in_seconds, const Machine& machine) {
+               const Seconds& seconds, const Machine& machine) {
   const double weights = static_cast<double>(bundle.num_weights);
   const auto stored = static_cast<double>(report.copied_bytes);
+  const double load = median(seconds.load), copy = median(seconds.pinned_copy);
+  const auto [fastest, slowest] = std::minmax_element(seconds.load.begin(), seconds.load.end());
   return {{"op", std::string(op)},
           {"N", nullptr},
           {"K", nullptr},
           {"family", std::string(std::string_view(op) == "load" ? "huffman" : "palette")},
           {"bits_per_weight", static_cast<double>(report.device_bytes) * 8 / weights},
-          {"us", seconds * 1e6},
-          {"bf16_gb_s", weights * 2 / seconds / 1e9},
-          {"stored_gb_s", stored / seconds / 1e9},
+          {"us", load * 1e6},
+          {"us_min", *fastest * 1e6},
+          {"us_max", *slowest * 1e6},
+          {"bf16_gb_s", weights * 2 / load / 1e9},
+          {"stored_gb_s", stored / load / 1e9},
           {"sms", std::uint64_t{machine.num_sms}},
           {"baseline", nullptr},
-          {"pinned_copy_us", copied_in_seconds * 1e6},
-          {"pcie_gb_s", stored / copied_in_seconds / 1e9},
-          {"ratio_to_copy", seconds / copied_in_seconds},
+          {"pinned_copy_us", copy * 1e6},
+          {"pcie_gb_s", stored / copy / 1e9},
+          {"ratio_to_copy", load / copy},
+          {"read_and_hash_us", median(seconds.read_and_hash) * 1e6},
           {"plan_us", report.plan_seconds * 1e6},
           {"allocate_us", report.allocate_seconds * 1e6},
-          {"copy_us", report.copy_seconds * 1e6},
           {"threads", std::uint64_t{report.num_threads}},
           {"stored_bytes", report.copied_bytes}};
 }
 
-/// Loads kRuns times after a first one; the row of the median.
 Row run_load(const char* op, gpu::LoadOptions options, const fs::path& path,
-             const SyntheticBundle& bundle, const Machine& machine) {
+             const SyntheticBundle& bundle, ThreadPool& pool, const Machine& machine) {
   auto loader = take(gpu::Loader::create(std::move(options)), "Loader::create");
-  std::vector<gpu::LoadReport> reports;
+  const PinnedCopy copy;
+  Seconds seconds;
+  gpu::LoadReport report;
   for (int run = 0; run <= kRuns; ++run) {
-    const auto model = take(loader.load(path), "load");
-    if (run == 0) {
-      check(model, bundle);
-    } else {
-      reports.push_back(model.report());
+    {
+      const auto model = take(loader.load(path), "load");
+      report = model.report();
+      if (run == 0) check(model, bundle);
     }
+    const double copied = copy.seconds(report.copied_bytes);
+    const double read = read_and_hash_seconds(path, pool);
+    if (run == 0) continue;
+    seconds.load.push_back(report.seconds);
+    seconds.pinned_copy.push_back(copied);
+    seconds.read_and_hash.push_back(read);
   }
-  const double copied_in_seconds = copy_seconds(reports.front().copied_bytes);
-  std::sort(reports.begin(), reports.end(),
-            [](const auto& a, const auto& b) { return a.seconds < b.seconds; });
-  const gpu::LoadReport& median = reports[reports.size() / 2];
-  return result_row(op, bundle, median, median.seconds, copied_in_seconds, machine);
+  return result_row(op, bundle, report, seconds, machine);
 }
 
 }  // namespace
@@ -218,17 +271,19 @@ int main(int argc, char** argv) {
   gpu::LoadOptions options;
   options.num_threads = arguments->threads;
   options.staging_bytes = arguments->staging_mib << 20;
-  rows.push_back(run_load("load", options, path, bundle, *machine));
+  rows.push_back(run_load("load", options, path, bundle, pool, *machine));
   options.resident = gpu::LoadOptions::Resident::kPalette;
-  rows.push_back(run_load("load_transcode", options, path, bundle, *machine));
+  rows.push_back(run_load("load_transcode", options, path, bundle, pool, *machine));
   fmt::print("{}", format_table(rows, {"op", "bits_per_weight", "us", "bf16_gb_s", "stored_gb_s",
-                                       "pcie_gb_s", "ratio_to_copy", "plan_us", "allocate_us",
-                                       "copy_us", "threads"}));
+                                       "pcie_gb_s", "ratio_to_copy", "us_min", "us_max",
+                                       "read_and_hash_us", "plan_us", "allocate_us", "threads"}));
   if (!arguments->results.empty()) {
     const std::string written = write_results(
         arguments->results, "load",
-        "bundle of Llama 3.1 8B's shapes from page cache to GPU memory, checksums verified; median "
-        "of 3; bits_per_weight: in GPU memory; pinned_copy_us: the same bytes from pinned memory",
+        "bundle of Llama 3.1 8B's shapes from page cache to GPU memory, checksums verified; "
+        "medians "
+        "of 7; bits_per_weight: in GPU memory; pinned_copy_us: the same bytes from pinned memory; "
+        "read_and_hash_us: the same threads, no GPU",
         *machine, measure_ceilings(*machine), rows);
     fmt::print("written to {}\n", written);
   }
