@@ -3,7 +3,7 @@
 # A front door to CMake. Every target installs what this machine lacks (tools/setup.sh says what).
 # CMakePresets.json has the same configurations for people who use CMake directly.
 .DEFAULT_GOAL := build
-.PHONY: build demo test test-asan test-large real-models fuzz bench gpu-test gpu-bench \
+.PHONY: build demo test test-asan test-asan-untrusted test-large real-models fuzz bench gpu-test gpu-bench \
         format format-check lint install clean help
 
 PREFIX ?= /usr/local
@@ -39,6 +39,14 @@ test-asan:  ## The same tests under AddressSanitizer and UndefinedBehaviorSaniti
 	$(CONFIGURE) asan
 	cmake --build build/asan -j $(JOBS)
 	$(CTEST) --test-dir build/asan -LE 'large|package|real-models'
+
+# What bytes from outside go through, and the fuzzers: what CI has time for.
+UNTRUSTED = base_test safetensors_test codec_test packed_test bundle_test
+test-asan-untrusted:  ## Of these, the tests of everything that reads untrusted bytes
+	@$(SETUP) build clang
+	$(CONFIGURE) asan
+	cmake --build build/asan -j $(JOBS) --target $(UNTRUSTED) fuzzers
+	$(CTEST) --test-dir build/asan -LE 'large|package|real-models|slow' -E 'NOT_BUILT|c11|^(cli|house)[.]'
 
 test-large:  ## Tests that need tens of gigabytes of disk or memory
 	@$(SETUP) build
