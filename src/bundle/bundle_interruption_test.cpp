@@ -52,7 +52,8 @@ TEST(BundleInterruption, KilledAnywhereAndRestartedGivesTheSameBytes) {
   const auto expected = read_tree(dir / "uninterrupted");
   std::mt19937_64 rng(1);
   std::uint64_t resumed = 0;
-  for (int round = 0; round < 12; ++round) {
+  // On a busy machine kills come too early or too late for a while.
+  for (int round = 0; round < 12 || (resumed == 0 && round < 200); ++round) {
     for (int kills = 0; kills < 3 && !fs::exists(dir / "bundle"); ++kills) {
       const auto delay = static_cast<std::int64_t>(rng() % static_cast<std::uint64_t>(whole));
       run_and_kill(std::chrono::microseconds(delay),
