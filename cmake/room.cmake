@@ -69,8 +69,6 @@ function(unweight_test name)
   target_compile_definitions(${name} PRIVATE
     UNWEIGHT_SOURCE_DIR="${PROJECT_SOURCE_DIR}" UNWEIGHT_BINARY_DIR="${PROJECT_BINARY_DIR}")
   target_link_libraries(${name} PRIVATE ${ARG_LIBS} GTest::gtest_main)
-  # What is tested is optimised, not the tests: GoogleTest's macros take long to optimise.
-  target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-O1>)
   include(GoogleTest)
   set(properties TIMEOUT 900)
   if(ARG_LABELS)
