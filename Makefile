@@ -15,7 +15,7 @@ SETUP := tools/setup.sh
 LAUNCHER := $(if $(shell command -v ccache),-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
 CONFIGURE := cmake $(LAUNCHER) -DUNWEIGHT_WERROR=$(WERROR) --preset
 CTEST := ctest --output-on-failure -j $(JOBS)
-SOURCES = $(shell find include src tests bench examples -name '*.h' -o -name '*.cpp' -o -name '*.c' -o -name '*.cu')
+SOURCES = $(shell find include src tests bench examples -name '*.h' -o -name '*.cpp' -o -name '*.c' -o -name '*.cu' -o -name '*.cuh')
 
 build:  ## Release build; the tool is build/bin/unweight
 	@$(SETUP) build

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/try.h"
+#include "kernels/packed_places.h"
 #include "kernels/tensor_record.h"
 #include "packed/encode_plan.h"
 #include "packed/packed_reader.h"
@@ -49,12 +50,7 @@ Extents worst_case_extents(Family family, std::uint64_t rows, std::uint64_t cols
 
 Result<Extents> blob_extents(std::span<const std::byte> blob) {
   UNWEIGHT_TRY_ASSIGN(const packed::PackedHeader header, packed::parse_header(blob, blob.size()));
-  return Extents{static_cast<Family>(header.family),
-                 header.rows,
-                 header.cols,
-                 header.num_verbatim_rows,
-                 header.sections[static_cast<std::size_t>(SectionId::kStream)].bytes,
-                 header.max_chunk_stream_bytes};
+  return kernels::extents_of(header);
 }
 
 std::uint64_t packed_tensor_bytes(const Extents& extents) {

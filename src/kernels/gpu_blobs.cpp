@@ -9,6 +9,7 @@
 #include "base/try.h"
 #include "gpu/device_memory.h"
 #include "kernels/argument_checks.h"
+#include "kernels/packed_places.h"
 #include "kernels/section_download.h"
 #include "packed/packed_reader.h"
 #include "packed/packed_writer.h"
@@ -35,13 +36,11 @@ Result<Encoded> encode_with(const DeviceMatrix& weights, const Extents& extents,
   return encoded;
 }
 
-// Verbatim rows are rare in what is worth packing: room for one row in 64 first, then, if that was
-// not enough, for what the first run counted.
+// If the first room for verbatim rows was not enough: for what that run counted.
 Result<Encoded> encode_fitting(const DeviceMatrix& weights, Family family, Stream stream) {
   UNWEIGHT_TRY_ASSIGN(const DeviceBuffer workspace, DeviceBuffer::allocate(encode_workspace_bytes(
                                                         family, weights.rows, weights.cols)));
-  Extents extents = worst_case_extents(family, weights.rows, weights.cols);
-  extents.num_verbatim_rows /= 64;
+  Extents extents = kernels::first_extents(family, weights.rows, weights.cols);
   UNWEIGHT_TRY_ASSIGN(Encoded encoded, encode_with(weights, extents, workspace, stream));
   if (encoded.record.outcome.fits) return encoded;
   extents.num_verbatim_rows = encoded.record.outcome.num_verbatim_rows;
@@ -106,7 +105,7 @@ Result<void> upload(std::span<const std::byte> blob, const PackedTensor& tensor,
   // The view checks every index against the bytes that are there; nothing reaches a kernel before.
   UNWEIGHT_TRY(packed::open_packed(blob, true));
   UNWEIGHT_TRY_ASSIGN(const packed::PackedHeader header, packed::parse_header(blob, blob.size()));
-  UNWEIGHT_TRY_ASSIGN(const Extents extents, blob_extents(blob));
+  const Extents extents = kernels::extents_of(header);
   if (packed_tensor_bytes(extents) != packed_tensor_bytes(tensor.extents) ||
       extents.family != tensor.extents.family || extents.rows != tensor.extents.rows ||
       extents.num_verbatim_rows != tensor.extents.num_verbatim_rows ||
@@ -116,10 +115,7 @@ Result<void> upload(std::span<const std::byte> blob, const PackedTensor& tensor,
   const kernels::TensorRecord record = kernels::make_record(header);
   UNWEIGHT_TRY_CUDA(
       cudaMemcpyAsync(tensor.record, &record, sizeof(record), cudaMemcpyHostToDevice, stream));
-  const std::array<std::byte*, packed::kNumSections> destinations = {
-      tensor.chunk_streams, tensor.verbatim_index, tensor.verbatim_positions,
-      tensor.verbatim_rows, tensor.sign_mantissa,  tensor.codes,
-      tensor.stream};
+  const auto destinations = kernels::section_pointers(tensor);
   for (std::size_t i = 0; i < destinations.size(); ++i) {
     const packed::SectionEntry& section = header.sections[i];
     if (section.bytes == 0) continue;

@@ -15,7 +15,7 @@
 namespace unweight::kernels {
 
 inline constexpr std::uint32_t kStageBytes = layout::kTileWeightSectionBytes;
-inline constexpr std::uint32_t kPieceElems = 8;                                // 16 bytes
+inline constexpr std::uint32_t kPieceElems = 8;                               // 16 bytes
 inline constexpr std::uint32_t kRowPieces = layout::kTileCols / kPieceElems;  // 8
 /// Row-major copies of a tile by a warp: 4 rows at a time, a lane one piece.
 inline constexpr std::uint32_t kCopySteps = layout::kTileRows * kRowPieces / layout::kLanes;  // 4

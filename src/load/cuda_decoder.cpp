@@ -5,9 +5,9 @@
 #include <utility>
 
 #include "base/try.h"
+#include "kernels/packed_places.h"
 #include "kernels/tensor_record.h"
 #include "load/device_scope.h"
-#include "load/load_plan.h"
 
 namespace unweight::load {
 namespace {
@@ -28,27 +28,24 @@ class CudaDecoder final : public EngineDecoder {
   Result<void> start() {
     const DeviceScope scope(device_.device);
     UNWEIGHT_TRY(scope.result());
-    const gpu::Extents extents = resident_extents(header_, static_cast<Family>(header_.family));
+    const gpu::Extents extents = kernels::extents_of(header_);
     UNWEIGHT_TRY_ASSIGN(packed_, DeviceBuffer::allocate(gpu::packed_tensor_bytes(extents)));
     UNWEIGHT_TRY_ASSIGN(weights_,
                         DeviceBuffer::allocate(grid_.num_elems() * sizeof(std::uint16_t)));
     tensor_ = gpu::place_packed_tensor(extents, packed_.data());
     const kernels::TensorRecord record = kernels::make_record(header_);
-    return device_.upload(std::as_bytes(std::span(&record, 1)), tensor_.record);
+    return device_.lane.append(std::as_bytes(std::span(&record, 1)), tensor_.record);
   }
 
   Result<void> append_section(packed::SectionId id, std::span<const std::byte> bytes) override {
     const DeviceScope scope(device_.device);
     UNWEIGHT_TRY(scope.result());
-    const std::array<std::byte*, packed::kNumSections> targets = {
-        tensor_.chunk_streams, tensor_.verbatim_index, tensor_.verbatim_positions,
-        tensor_.verbatim_rows, tensor_.sign_mantissa,  tensor_.codes,
-        tensor_.stream};
     const auto i = static_cast<std::size_t>(id);
     if (bytes.size() > header_.sections[i].bytes - appended_bytes_[i]) {
       return Error{ErrorCode::kInternal, "more bytes than the section has"};
     }
-    UNWEIGHT_TRY(device_.upload(bytes, targets[i] + appended_bytes_[i]));
+    UNWEIGHT_TRY(
+        device_.lane.append(bytes, kernels::section_pointers(tensor_)[i] + appended_bytes_[i]));
     appended_bytes_[i] += bytes.size();
     return {};
   }

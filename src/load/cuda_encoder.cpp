@@ -8,6 +8,7 @@
 
 #include "base/try.h"
 #include "kernels/compare.h"
+#include "kernels/packed_places.h"
 #include "kernels/section_download.h"
 #include "kernels/tensor_record.h"
 #include "load/device_scope.h"
@@ -16,13 +17,6 @@ namespace unweight::load {
 namespace {
 
 using gpu::DeviceBuffer;
-
-/// Verbatim rows are rare in what is worth packing: room for one row in 64 at first.
-gpu::Extents first_extents(const layout::TileGrid& grid) {
-  gpu::Extents extents = gpu::worst_case_extents(Family::kHuffman, grid.rows, grid.cols);
-  extents.num_verbatim_rows = extents.num_verbatim_rows / 64 + 1;
-  return extents;
-}
 
 std::uint64_t matrix_bytes(const layout::TileGrid& grid) {
   return grid.num_elems() * sizeof(std::uint16_t);
@@ -52,7 +46,7 @@ class CudaEncoder final : public EngineEncoder {
     if (bytes.size() > weights_.bytes() - appended_bytes_) {
       return Error{ErrorCode::kInternal, "more rows than the matrix has"};
     }
-    UNWEIGHT_TRY(device_.upload(bytes, weights_.data() + appended_bytes_));
+    UNWEIGHT_TRY(device_.lane.append(bytes, weights_.data() + appended_bytes_));
     appended_bytes_ += bytes.size();
     return {};
   }
@@ -66,7 +60,7 @@ class CudaEncoder final : public EngineEncoder {
       return Error{ErrorCode::kInternal, "fewer rows than the matrix has"};
     }
     UNWEIGHT_TRY(device_.lane.flush());
-    UNWEIGHT_TRY(run(first_extents(grid_)));
+    UNWEIGHT_TRY(run(kernels::first_extents(Family::kHuffman, grid_.rows, grid_.cols)));
     EngineStatistics counts;
     counts.exponents = record_.exponent_counts;
     counts.pairs = record_.pair_counts;
@@ -174,7 +168,9 @@ std::uint64_t encoder_bytes(const layout::TileGrid& grid) {
   const std::uint64_t beside =
       std::max(matrix_bytes(grid),  // of the self-check
                gpu::encode_workspace_bytes(Family::kHuffman, grid.rows, grid.cols));
-  return matrix_bytes(grid) + gpu::packed_tensor_bytes(first_extents(grid)) + beside;
+  return matrix_bytes(grid) +
+         gpu::packed_tensor_bytes(kernels::first_extents(Family::kHuffman, grid.rows, grid.cols)) +
+         beside;
 }
 
 Result<std::unique_ptr<EngineEncoder>> make_cuda_encoder(EngineDevice& device,

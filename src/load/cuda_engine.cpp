@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "load/cuda_engine.h"
 
-#include <cstring>
 #include <new>
 #include <string>
 #include <utility>
@@ -22,17 +21,6 @@ constexpr std::uint64_t kSlotBytes = std::uint64_t{8} << 20;
 constexpr std::uint64_t kMarginBytes = std::uint64_t{256} << 20;
 
 }  // namespace
-
-Result<void> EngineDevice::upload(std::span<const std::byte> bytes, std::byte* target) {
-  while (!bytes.empty()) {
-    UNWEIGHT_TRY_ASSIGN(const std::span<std::byte> room, lane.room(target, bytes.size()));
-    std::memcpy(room.data(), bytes.data(), room.size());
-    lane.add(room.size());
-    bytes = bytes.subspan(room.size());
-    target += room.size();
-  }
-  return {};
-}
 
 bool EngineDevice::has_memory(std::uint64_t bytes) const noexcept {
   std::size_t free = 0, total = 0;

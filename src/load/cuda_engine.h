@@ -20,9 +20,6 @@ struct EngineDevice {
   int device = 0;
   gpu::PinnedBuffer pinned;
   StagingLane lane;
-
-  /// Copies host bytes to the device, through the lane; may be under way when it returns.
-  Result<void> upload(std::span<const std::byte> bytes, std::byte* target);
   /// Whether so much memory can be had now, with a margin for what others take meanwhile.
   [[nodiscard]] bool has_memory(std::uint64_t bytes) const noexcept;
 };

@@ -5,6 +5,7 @@
 #include <functional>
 #include <utility>
 
+#include "kernels/packed_places.h"
 #include "layout/tile_order.h"
 #include "packed/header_checks.h"
 
@@ -253,14 +254,11 @@ LoadPlan plan_load(const BundleListing& listing, gpu::LoadOptions::Resident resi
 }
 
 gpu::Extents resident_extents(const packed::PackedHeader& header, Family family) {
-  gpu::Extents extents;
+  gpu::Extents extents = kernels::extents_of(header);
   extents.family = family;
-  extents.rows = header.rows;
-  extents.cols = header.cols;
-  extents.num_verbatim_rows = header.num_verbatim_rows;
-  if (family == Family::kHuffman) {
-    extents.stream_bytes = section_of(header, SectionId::kStream).bytes;
-    extents.max_chunk_stream_bytes = header.max_chunk_stream_bytes;
+  if (family == Family::kPalette) {  // perhaps it was transcoded
+    extents.stream_bytes = 0;
+    extents.max_chunk_stream_bytes = 0;
   }
   return extents;
 }

@@ -95,15 +95,8 @@ Result<void> LoadRun::copy_parts(const WorkUnit& unit, std::byte* scratch, Stagi
 
 Result<void> LoadRun::copy_memory(const WorkUnit& unit, std::span<const std::byte> bytes,
                                   std::byte* target, StagingLane& lane) {
-  while (!bytes.empty()) {
-    UNWEIGHT_TRY_ASSIGN(const std::span<std::byte> room, lane.room(target, bytes.size()));
-    std::memcpy(room.data(), bytes.data(), room.size());
-    lane.add(room.size());
-    bytes = bytes.subspan(room.size());
-    target += room.size();
-    UNWEIGHT_TRY(progress_.add(room.size(), name_of(unit)));
-  }
-  return {};
+  UNWEIGHT_TRY(lane.append(bytes, target));
+  return progress_.add(bytes.size(), name_of(unit));
 }
 
 Result<void> LoadRun::copy_file(const WorkUnit& unit, const CopyPart& part, std::byte* target,

@@ -44,6 +44,17 @@ Result<std::span<std::byte>> StagingLane::room(std::byte* destination, std::uint
   return std::span(slot() + used_, std::min(most, slot_bytes_ - used_));
 }
 
+Result<void> StagingLane::append(std::span<const std::byte> bytes, std::byte* destination) {
+  while (!bytes.empty()) {
+    UNWEIGHT_TRY_ASSIGN(const std::span<std::byte> free, room(destination, bytes.size()));
+    std::memcpy(free.data(), bytes.data(), free.size());
+    add(free.size());
+    bytes = bytes.subspan(free.size());
+    destination += free.size();
+  }
+  return {};
+}
+
 Result<void> StagingLane::flush() {
   if (used_ == 0) return {};
   UNWEIGHT_TRY_CUDA(

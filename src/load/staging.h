@@ -31,6 +31,8 @@ class StagingLane {
   /// wait for an earlier copy. Fill a beginning of it, then add().
   Result<std::span<std::byte>> room(std::byte* destination, std::uint64_t most);
   void add(std::uint64_t bytes) noexcept { used_ += bytes; }
+  /// room() and add() for all of `bytes`, which may go away afterwards.
+  Result<void> append(std::span<const std::byte> bytes, std::byte* destination);
 
   /// Enqueues the copy of what was added.
   Result<void> flush();

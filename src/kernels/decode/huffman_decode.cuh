@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // Computes:   Huffman family -> BF16 (row-major or tile order), exponent bytes or palette codes
-// Bound by:   memory (14336 x 4096 to BF16: 78 MB read, 117 MB written); on matrices of few chunks by
+// Bound by:   memory (14336 x 4096 to BF16: 78 MB read, 117 MB written); on matrices of few chunks
+// by
 //             the chain of 512 look-ups that a lane's string is
 // Requires:   checked pointers and sizes; section contents may be anything
 // Threads:    a warp a chunk, each lane its own string; warps do not wait for each other
@@ -54,7 +55,7 @@ struct HuffmanShared {
 /// Where things are in shared memory, as addresses, from where the dynamic part begins.
 struct HuffmanAddresses {
   static constexpr std::uint32_t kTableBytes = codec::kDecodeTableSize * sizeof(std::uint16_t);
-  std::uint32_t head_stages;      ///< stages before the table
+  std::uint32_t head_stages;  ///< stages before the table
   std::uint32_t num_head_stages;
   std::uint32_t table;
   std::uint32_t tail_stages;
@@ -72,7 +73,8 @@ struct HuffmanAddresses {
     streams = tail_stages + (shape.num_warps - num_head_stages) * shape.stage_bytes;
     end = streams + shape.num_warps * shape.stream_bytes + HuffmanShape::kSlackBytes;
   }
-  [[nodiscard]] __device__ std::uint32_t stage(const HuffmanShape& shape, std::uint32_t warp) const {
+  [[nodiscard]] __device__ std::uint32_t stage(const HuffmanShape& shape,
+                                               std::uint32_t warp) const {
     return warp < num_head_stages ? head_stages + warp * shape.stage_bytes
                                   : tail_stages + (warp - num_head_stages) * shape.stage_bytes;
   }
@@ -110,7 +112,8 @@ __device__ __forceinline__ LaneString fetch_stream(const DecodeParams& params,
                                                    std::uint32_t barrier) {
   const codec::ChunkStreamEntry& entry = params.chunk_streams[chunk];
   const std::uint32_t shift = entry.length_shift();
-  const std::uint32_t bits = entry.min_lane_bits() + (std::uint32_t{entry.lane_delta[lane]} << shift);
+  const std::uint32_t bits =
+      entry.min_lane_bits() + (std::uint32_t{entry.lane_delta[lane]} << shift);
   std::uint32_t end_bit = bits;
 #pragma unroll
   for (std::uint32_t by = 1; by < layout::kLanes; by *= 2) {
@@ -123,14 +126,16 @@ __device__ __forceinline__ LaneString fetch_stream(const DecodeParams& params,
   const std::uint32_t wanted = (phase + bytes + HuffmanShape::kReadAheadBytes) /
                                HuffmanShape::kVectorBytes * HuffmanShape::kVectorBytes;
   // A sound entry ends 64 bytes or more before the section does.
-  const bool sound = HuffmanShape::kLeadBytes + wanted <= shape.stream_bytes && offset <= params.stream_bytes &&
+  const bool sound = HuffmanShape::kLeadBytes + wanted <= shape.stream_bytes &&
+                     offset <= params.stream_bytes &&
                      offset - phase + wanted <= params.stream_bytes;
   if (lane == 0) {
     const std::uint32_t copied = sound ? wanted : 0;
     ptx::fence_proxy_async_shared();  // the buffer's last readers were this warp's loads
     ptx::mbarrier_arrive_expect_tx(barrier, copied);
     if (copied != 0) {
-      ptx::bulk_copy_to_shared(buffer + HuffmanShape::kLeadBytes, params.stream + (offset - phase), copied, barrier);
+      ptx::bulk_copy_to_shared(buffer + HuffmanShape::kLeadBytes, params.stream + (offset - phase),
+                               copied, barrier);
     }
   }
   const std::uint32_t begin = sound ? 8 * phase + end_bit - bits : 0;
@@ -164,12 +169,11 @@ struct ArrivingString {
 /// Decodes the chunk's tiles two by two; kStaged of them are gathered before they are stored.
 /// Returns where the lane's codes ended.
 template <Kind kKind, std::uint32_t kStaged, bool kRun>
-__device__ __forceinline__ std::uint32_t decode_tiles(const DecodeParams& params, const DecodeTarget& target,
-                                             const HuffmanShared& shared, std::uint32_t table,
-                                             const ArrivingString& string, std::uint32_t first_tile,
-                                             std::uint32_t num_tiles,
-                                             std::uint32_t tiles_per_strip, std::uint32_t stage,
-                                             std::uint32_t lane) {
+__device__ __forceinline__ std::uint32_t decode_tiles(
+    const DecodeParams& params, const DecodeTarget& target, const HuffmanShared& shared,
+    std::uint32_t table, const ArrivingString& string, std::uint32_t first_tile,
+    std::uint32_t num_tiles, std::uint32_t tiles_per_strip, std::uint32_t stage,
+    std::uint32_t lane) {
   constexpr std::uint32_t kGroup = 2;
   const std::uint32_t run = params.record->palette[0] * 0x00800080u;
   TilePlace place = TilePlace::of(first_tile, tiles_per_strip);
@@ -232,8 +236,8 @@ template <Kind kKind>
 __device__ __forceinline__ void make_tables(const TensorRecord& record, HuffmanShared& shared,
                                             const HuffmanAddresses& at,
                                             std::uint8_t* shared_bytes) {
-  auto* table = reinterpret_cast<uint4*>(shared_bytes +
-                                         (at.table - ptx::shared_address(shared_bytes)));
+  auto* table =
+      reinterpret_cast<uint4*>(shared_bytes + (at.table - ptx::shared_address(shared_bytes)));
   for (std::uint32_t i = threadIdx.x; i < HuffmanAddresses::kTableBytes / sizeof(uint4);
        i += blockDim.x) {
     table[i] = reinterpret_cast<const uint4*>(record.decode_table.data())[i];
@@ -248,7 +252,7 @@ __device__ __forceinline__ void report(const DecodeParams& params, std::uint32_t
 }
 
 template <Kind kKind, std::uint32_t kStaged>
-__global__ void __launch_bounds__(kMaxWarps<kKind> * layout::kLanes, 1)
+__global__ void __launch_bounds__(kMaxWarps<kKind>* layout::kLanes, 1)
     huffman_decode(const __grid_constant__ DecodeParams params,
                    const __grid_constant__ DecodeTarget target,
                    const __grid_constant__ HuffmanShape shape) {
@@ -260,8 +264,8 @@ __global__ void __launch_bounds__(kMaxWarps<kKind> * layout::kLanes, 1)
   const auto num_chunks = static_cast<std::uint32_t>(params.grid.num_chunks());
   const auto tiles_per_strip = static_cast<std::uint32_t>(params.grid.tiles_per_strip());
   std::uint32_t chunk = warp * gridDim.x + blockIdx.x;
-  ArrivingString arriving{{}, at.streams + warp * shape.stream_bytes,
-                          ptx::shared_address(&shared.barriers[warp]), 0};
+  ArrivingString arriving{
+      {}, at.streams + warp * shape.stream_bytes, ptx::shared_address(&shared.barriers[warp]), 0};
   if (lane == 0) {
     ptx::mbarrier_init(arriving.barrier, 1);
     ptx::fence_mbarrier_init();
@@ -269,8 +273,7 @@ __global__ void __launch_bounds__(kMaxWarps<kKind> * layout::kLanes, 1)
   __syncwarp();
   const auto fetch = [&] {
     if (chunk < num_chunks) {
-      arriving.string =
-          fetch_stream(params, shape, chunk, lane, arriving.buffer, arriving.barrier);
+      arriving.string = fetch_stream(params, shape, chunk, lane, arriving.buffer, arriving.barrier);
     }
   };
   fetch();  // on its way while the tables are made

@@ -50,8 +50,8 @@ struct LaneBytes {
 };
 __device__ __forceinline__ LaneBytes load_lane_bytes(const std::uint8_t* section,
                                                      std::uint32_t tile, std::uint32_t lane) {
-  const auto* p = reinterpret_cast<const uint4*>(
-                      section + std::uint64_t{tile} * layout::kTileByteSectionBytes) +
+  const auto* p = reinterpret_cast<const uint4*>(section + std::uint64_t{tile} *
+                                                               layout::kTileByteSectionBytes) +
                   lane;
   return {__ldcs(p), __ldcs(p + layout::kLanes)};
 }

@@ -3,8 +3,8 @@
 // One lane's string of codes, in shared memory, read two codes at a time.
 //
 // The chain of a pair is look-up, funnel shift, mask, look-up; everything else is beside it.
-// `window_` holds the next 32 bits. `next_`, the 32 behind them, comes out of two whole words of the
-// string by a shift that is ready when the look-ups come back; `spare_` is loaded before it is
+// `window_` holds the next 32 bits. `next_`, the 32 behind them, comes out of two whole words of
+// the string by a shift that is ready when the look-ups come back; `spare_` is loaded before it is
 // needed. Two codes have at most 26 bits (corrupt ones 30): less than a word, so one look at
 // whether a word was crossed serves both.
 //

@@ -58,8 +58,8 @@ __device__ __forceinline__ void store_staged_tiles(const DecodeParams& params,
                      col + layout::kTileCols <= params.grid.cols;
   const std::uint32_t source = is_second ? stage + kStageBytes : stage;
   const std::uint64_t lane_col = col + piece * kPieceElems;
-  std::uint16_t* out = static_cast<std::uint16_t*>(target.out) +
-                       (row + lane_row) * target.stride_elems + lane_col;
+  std::uint16_t* out =
+      static_cast<std::uint16_t*>(target.out) + (row + lane_row) * target.stride_elems + lane_col;
 #pragma unroll
   for (std::uint32_t step = 0; step < layout::kTileRows; step += kRowsPerStep) {
     uint4 v;

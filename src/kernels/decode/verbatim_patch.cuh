@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// Verbatim rows, put over what codes or stream said: by rows of the matrix in the stage, before it is
-// stored; in tile order, where a row is 8 or 16 bytes of its own, in global memory, after the same
-// warp has stored it (with a __syncwarp between). Positions are clipped to the chunk, so that no
-// bytes of the sections lead outside of the target.
+// Verbatim rows, put over what codes or stream said: by rows of the matrix in the stage, before it
+// is stored; in tile order, where a row is 8 or 16 bytes of its own, in global memory, after the
+// same warp has stored it (with a __syncwarp between). Positions are clipped to the chunk, so that
+// no bytes of the sections lead outside of the target.
 #pragma once
 
 #include <cstdint>
@@ -77,7 +77,8 @@ __device__ __forceinline__ void patch_verbatim(const DecodeParams& params,
   }
 }
 
-/// The verbatim rows of a chunk in order, a lane one of 32 at a time: loaded before they are needed.
+/// The verbatim rows of a chunk in order, a lane one of 32 at a time: loaded before they are
+/// needed.
 class VerbatimWindow {
  public:
   __device__ VerbatimWindow(const DecodeParams& params, VerbatimRange range, std::uint32_t lane)

@@ -4,10 +4,10 @@
 // Bound by:   reading the weights once (2 bytes each); then 1 shared-memory atomic a weight
 // Requires:   counts are zero
 // Threads:    a warp takes segments of 2048 weights of a row; 16 bytes a lane and load
-// Shared map: counters[256][32]: every lane counts in its own bank, so that equal exponents, the
-//             normal case, do not meet. A counter's byte offset is e * 128, which is what
+// Shared map: counters of lane_counters.cuh. An exponent's byte offset is e * 128, which is what
 //             weight & 0x7f80 already is.
 #include "kernels/encode/encode_params.h"
+#include "kernels/encode/lane_counters.cuh"
 
 namespace unweight::kernels {
 namespace {
@@ -57,8 +57,8 @@ __device__ void count_segment(const std::uint16_t* segment, std::uint32_t num_el
 }
 
 __global__ void __launch_bounds__(kThreads) count_exponents(Params params) {
-  __shared__ std::uint32_t counters[256 * layout::kLanes];
-  for (std::uint32_t i = threadIdx.x; i < 256 * layout::kLanes; i += kThreads) counters[i] = 0;
+  __shared__ std::uint32_t counters[kLaneCounters];
+  clear_lane_counters<kThreads>(counters);
   __syncthreads();
 
   const std::uint32_t lane = threadIdx.x % layout::kLanes;
@@ -76,17 +76,7 @@ __global__ void __launch_bounds__(kThreads) count_exponents(Params params) {
                   counters + lane);
   }
   __syncthreads();
-
-  if (threadIdx.x < 256) {
-    std::uint64_t sum = 0;
-    for (std::uint32_t i = 0; i < layout::kLanes; ++i) {
-      sum += counters[threadIdx.x * layout::kLanes + (i + threadIdx.x) % layout::kLanes];
-    }
-    if (sum != 0) {
-      atomicAdd(reinterpret_cast<unsigned long long*>(&params.record->exponent_counts[threadIdx.x]),
-                static_cast<unsigned long long>(sum));
-    }
-  }
+  add_lane_counters(counters, params.record->exponent_counts.data());
 }
 
 }  // namespace

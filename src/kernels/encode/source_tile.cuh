@@ -24,8 +24,9 @@ __device__ __forceinline__ std::uint16_t weight_or_padding(const EncodeParams& p
 }
 
 /// Eight weights of one row, from (row, col) on, one by one.
-__device__ __noinline__ inline uint4 load_piece_slowly(const EncodeParams& params, std::uint64_t row,
-                                                std::uint64_t col, std::uint16_t padding) {
+__device__ __noinline__ inline uint4 load_piece_slowly(const EncodeParams& params,
+                                                       std::uint64_t row, std::uint64_t col,
+                                                       std::uint16_t padding) {
   std::uint32_t words[4];
   for (std::uint32_t i = 0; i < 4; ++i) {
     words[i] = weight_or_padding(params, row, col + 2 * i, padding) |

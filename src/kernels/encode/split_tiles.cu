@@ -8,8 +8,9 @@
 // Pipeline:   row-major pieces -> stage in shared memory -> ldmatrix -> fragments -> split, look
 // up,
 //             pack -> 16-byte stores. Latency is hidden by 32 warps a SM.
-// Shared map: pair counters[256][32] (a lane its own bank, as in count_exponents) | stages
+// Shared map: pair counters (lane_counters.cuh) | stages
 #include "kernels/encode/encode_params.h"
+#include "kernels/encode/lane_counters.cuh"
 #include "kernels/encode/source_tile.cuh"
 
 namespace unweight::kernels {
@@ -21,7 +22,7 @@ constexpr std::uint32_t kCtasPerSm = 2;
 
 template <bool kCountPairs>
 struct SharedStorage {
-  std::uint32_t pair_counters[kCountPairs ? codec::kNumPairs * layout::kLanes : 1];
+  std::uint32_t pair_counters[kCountPairs ? kLaneCounters : 1];
   alignas(128) std::uint8_t stages[kWarps][kStageBytes];
   std::uint8_t code_of[256];
 };
@@ -89,11 +90,7 @@ __global__ void __launch_bounds__(kThreads, kCtasPerSm)
     split_tiles(const __grid_constant__ EncodeParams params) {
   extern __shared__ __align__(128) std::uint8_t shared_bytes[];
   auto& shared = *reinterpret_cast<SharedStorage<kCountPairs>*>(shared_bytes);
-  if constexpr (kCountPairs) {
-    for (std::uint32_t i = threadIdx.x; i < codec::kNumPairs * layout::kLanes; i += kThreads) {
-      shared.pair_counters[i] = 0;
-    }
-  }
+  if constexpr (kCountPairs) clear_lane_counters<kThreads>(shared.pair_counters);
   if (threadIdx.x < 256) shared.code_of[threadIdx.x] = params.record->code_of[threadIdx.x];
   const std::uint32_t padding_code = params.record->padding_code;
   const std::uint16_t padding = codec::join_weight(params.record->palette[padding_code], 0);
@@ -124,17 +121,7 @@ __global__ void __launch_bounds__(kThreads, kCtasPerSm)
 
   if constexpr (kCountPairs) {
     __syncthreads();
-    if (threadIdx.x < codec::kNumPairs) {
-      std::uint64_t sum = 0;
-      for (std::uint32_t i = 0; i < layout::kLanes; ++i) {
-        sum +=
-            shared.pair_counters[threadIdx.x * layout::kLanes + (i + threadIdx.x) % layout::kLanes];
-      }
-      if (sum != 0) {
-        atomicAdd(reinterpret_cast<unsigned long long*>(&params.record->pair_counts[threadIdx.x]),
-                  static_cast<unsigned long long>(sum));
-      }
-    }
+    add_lane_counters(shared.pair_counters, params.record->pair_counts.data());
   }
 }
 
