@@ -51,7 +51,7 @@ struct Arguments {
   std::string results, dir;
   double scale = 1;
   unsigned threads = 0;
-  std::uint64_t staging_mib = 128;
+  std::uint64_t staging_mib = 256;
 };
 
 std::optional<Arguments> parse(int argc, char** argv) {

@@ -165,7 +165,7 @@ UW_API uw_status uw_gpu_encode_blob(const uint16_t* weights, uint64_t rows, uint
 
 typedef struct uw_gpu_load_options {
   uint64_t struct_size;
-  uint64_t staging_bytes;       /* pinned host memory; 0: 128 MiB */
+  uint64_t staging_bytes;       /* pinned host memory; 0: 256 MiB */
   uint32_t num_threads;         /* 0: all cores, at most 16 */
   int32_t device;               /* CUDA's ordinal */
   int32_t transcode_to_palette; /* 1: huffman tensors become palette tensors in GPU memory */

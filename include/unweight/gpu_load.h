@@ -37,7 +37,7 @@ struct LoadOptions {
   unsigned num_threads = 0;
   /// Page-locked host memory of the whole Loader, at least 1 MiB. Fewer threads are used if it does
   /// not suffice for all.
-  std::uint64_t staging_bytes = std::uint64_t{128} << 20;
+  std::uint64_t staging_bytes = std::uint64_t{256} << 20;
   bool verify_checksums = true;  ///< XXH3 of every section and of every carried tensor
   TensorFilter filter;           ///< which tensors are loaded, by name; default: all
   /// Counts bytes as stored, not uncompressed ones; `item` is a tensor. Called from the loading

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// What the matmul kernels get, and how work is cut: the same functions decide on the host and on
+// the device, so that a plan can be checked without a GPU.
+#pragma once
+
+#include <cuda.h>
+#include <cuda_runtime_api.h>
+
+#include <cstdint>
+
+#include "codec/families_format.h"
+#include "gpu/device_properties.h"
+#include "kernels/tensor_record.h"
+#include "layout/tile_order.h"
+#include "unweight/gpu_matmul.h"
+
+namespace unweight::matmul {
+
+/// One weight matrix. Nothing that device memory says is trusted: num_verbatim_rows comes from the
+/// host and is where the arrays end.
+struct WeightPointers {
+  const kernels::TensorRecord* record;                ///< kPalette
+  const codec::VerbatimIndexEntry* verbatim_index;    ///< kPalette: [num_chunks]
+  const codec::VerbatimPosition* verbatim_positions;  ///< kPalette: [num_verbatim_rows]
+  const std::uint8_t* verbatim_rows;                  ///< kPalette: [num_verbatim_rows][8]
+  std::uint64_t num_verbatim_rows;
+  const std::uint8_t* first;   ///< section of 1024 bytes a tile (sign_mantissa), or of 2048 (tiles)
+  const std::uint8_t* second;  ///< codes (512 bytes a tile) or exponents (1024)
+};
+
+/// An output tile is strips_per_tile strips x kTokens tokens. With swiglu, strips of gate (even)
+/// and up (odd) alternate in it: local strip i is strip i / 2 of matrix i % 2.
+///
+///   items   m_tiles x row_tiles; an item is one output tile, all of K, one cluster (or CTA)
+///   K       num_k_tiles tiles of 64, cut into k_parts ranges, one for each CTA of the cluster
+///   stage   tiles_per_stage tiles of K of all strips, and the activations that meet them
+struct MatmulParams {
+  WeightPointers weights[2];  ///< [1]: up, with swiglu
+  std::uint16_t* y;
+  const std::uint16_t* bias;
+  const std::uint16_t* residual;
+  std::uint64_t y_stride, residual_stride;  ///< elements
+  std::uint32_t n, k, m;
+  std::uint32_t num_strips;       ///< of one matrix
+  std::uint32_t num_matrices;     ///< 1, or 2 with swiglu
+  std::uint32_t num_k_tiles;
+  std::uint32_t strips_per_tile;  ///< of all matrices together
+  std::uint32_t num_row_tiles, num_m_tiles;
+  std::uint32_t m_tiles_per_group;  ///< tiles that run at the same time share weights or tokens
+  std::uint32_t k_parts;
+  std::uint32_t tiles_per_stage, num_stages;
+  std::uint32_t stage_bytes;      ///< multiple of 1024
+  std::uint32_t epilogue_offset;  ///< of the reduction buffer in dynamic shared memory
+};
+
+}  // namespace unweight::matmul
