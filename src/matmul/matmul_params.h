@@ -13,6 +13,7 @@
 #include "gpu/device_properties.h"
 #include "kernels/tensor_record.h"
 #include "layout/tile_order.h"
+#include "matmul/matmul_limits.h"
 #include "unweight/gpu_matmul.h"
 
 namespace unweight::matmul {
@@ -32,7 +33,8 @@ struct WeightPointers {
 /// An output tile is strips_per_tile strips x kTokens tokens. With swiglu, strips of gate (even)
 /// and up (odd) alternate in it: local strip i is strip i / 2 of matrix i % 2.
 ///
-///   items   m_tiles x row_tiles; an item is one output tile, all of K, one cluster (or CTA)
+///   items   num_m_tiles x num_row_groups; an item is one output tile (with multicast, one for each
+///           CTA of the cluster), all of K
 ///   K       num_k_tiles tiles of 64, cut into k_parts ranges, one for each CTA of the cluster
 ///   stage   tiles_per_stage tiles of K of all strips, and the activations that meet them
 struct MatmulParams {
@@ -41,17 +43,20 @@ struct MatmulParams {
   const std::uint16_t* bias;
   const std::uint16_t* residual;
   std::uint64_t y_stride, residual_stride;  ///< elements
+  bool y_has_vectors;  ///< 4 output features, from a multiple of 4, lie at a multiple of 8 bytes
   std::uint32_t n, k, m;
-  std::uint32_t num_strips;       ///< of one matrix
-  std::uint32_t num_matrices;     ///< 1, or 2 with swiglu
+  std::uint32_t num_strips;    ///< of one matrix
+  std::uint32_t num_matrices;  ///< 1, or 2 with swiglu
   std::uint32_t num_k_tiles;
   std::uint32_t strips_per_tile;  ///< of all matrices together
-  std::uint32_t num_row_tiles, num_m_tiles;
+  std::uint32_t num_row_groups;   ///< row tiles / multicast
+  std::uint32_t num_m_tiles;
   std::uint32_t m_tiles_per_group;  ///< tiles that run at the same time share weights or tokens
-  std::uint32_t k_parts;
+  std::uint32_t k_parts, multicast;
   std::uint32_t tiles_per_stage, num_stages;
   std::uint32_t stage_bytes;      ///< multiple of 1024
   std::uint32_t epilogue_offset;  ///< of the reduction buffer in dynamic shared memory
+  std::uint32_t barrier_offset;   ///< of the barriers: full[kMaxStages], empty[kMaxStages]
 };
 
 }  // namespace unweight::matmul

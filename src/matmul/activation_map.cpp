@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "matmul/activation_map.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "gpu/cuda_result.h"
+#include "kernels/argument_checks.h"
+#include "layout/tile_order.h"
+
+namespace unweight::matmul {
+namespace {
+
+constexpr std::uint64_t kAlignment = 16;
+constexpr std::uint64_t kAlignedElems = kAlignment / sizeof(std::uint16_t);
+
+/// By way of the runtime: a binary that links libcuda does not start where no driver is.
+decltype(&cuTensorMapEncodeTiled) encode_function() {
+  static const auto function = [] {
+    void* found = nullptr;
+    cudaDriverEntryPointQueryResult status{};
+    const cudaError_t error = cudaGetDriverEntryPointByVersion("cuTensorMapEncodeTiled", &found,
+                                                               12000, cudaEnableDefault, &status);
+    if (error != cudaSuccess || status != cudaDriverEntryPointSuccess) found = nullptr;
+    return reinterpret_cast<decltype(&cuTensorMapEncodeTiled)>(found);
+  }();
+  return function;
+}
+
+}  // namespace
+
+bool readable_by_tensor_copies(const gpu::DeviceMatrix& x) {
+  return kernels::is_aligned(x.data, kAlignment) &&
+         (x.rows <= 1 || x.row_stride_elems % kAlignedElems == 0);
+}
+
+std::uint64_t aligned_stride(std::uint64_t cols) {
+  return (cols + kAlignedElems - 1) / kAlignedElems * kAlignedElems;
+}
+
+Result<CUtensorMap> activation_map(const gpu::DeviceMatrix& x, std::uint32_t tokens) {
+  const auto encode = encode_function();
+  if (encode == nullptr) {
+    return Error{ErrorCode::kUnsupported, "the CUDA driver has no cuTensorMapEncodeTiled"};
+  }
+  const std::uint64_t stride = x.rows <= 1 ? aligned_stride(x.cols) : x.row_stride_elems;
+  const cuuint64_t dims[2] = {x.cols, x.rows};
+  const cuuint64_t strides[1] = {stride * sizeof(std::uint16_t)};
+  const cuuint32_t box[2] = {layout::kTileCols, tokens};
+  const cuuint32_t steps[2] = {1, 1};
+  CUtensorMap map;
+  const CUresult status =
+      encode(&map, CU_TENSOR_MAP_DATA_TYPE_BFLOAT16, 2, const_cast<std::uint16_t*>(x.data), dims,
+             strides, box, steps, CU_TENSOR_MAP_INTERLEAVE_NONE, CU_TENSOR_MAP_SWIZZLE_128B,
+             CU_TENSOR_MAP_L2_PROMOTION_L2_256B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
+  if (status != CUDA_SUCCESS) {
+    return Error{ErrorCode::kInternal,
+                 fmt::format("cuTensorMapEncodeTiled: error {}", static_cast<int>(status))};
+  }
+  return map;
+}
+
+}  // namespace unweight::matmul

@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// The matmuls of gpu_matmul.h: checks, a tensor map, a launch.
+#include "unweight/gpu_matmul.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <string>
+
+#include "base/try.h"
+#include "gpu/cuda_result.h"
+#include "gpu/device_properties.h"
+#include "kernels/argument_checks.h"
+#include "matmul/activation_map.h"
+#include "matmul/matmul_geometry.h"
+#include "matmul/matmul_params.h"
+#include "matmul/mma_launch.h"
+#include "matmul/wgmma_launch.h"
+
+namespace unweight::gpu {
+namespace {
+
+using matmul::Geometry;
+using matmul::MatmulParams;
+
+constexpr std::size_t kWorkspaceAlignment = 256;
+
+Error bad(std::string what) {
+  return Error{ErrorCode::kInvalidArgument, std::move(what)};
+}
+
+Result<matmul::DeviceShape> device_shape() {
+  UNWEIGHT_TRY_ASSIGN(const LaunchLimits limits, launch_limits());
+  return matmul::DeviceShape{limits.num_sms, limits.max_shared_bytes};
+}
+
+Result<void> check_section(const void* section, const char* name) {
+  if (section == nullptr) return bad(fmt::format("{} is null", name));
+  if (!kernels::is_aligned(section, kernels::kSectionAlignment)) {
+    return bad(fmt::format("{} is not 16-byte aligned", name));
+  }
+  return {};
+}
+
+Result<void> check_weights(const MatmulWeights& weights, const char* name) {
+  const Extents& extents = weights.packed.extents;
+  if (extents.rows == 0 || extents.cols == 0) return {};
+  switch (weights.form) {
+    case WeightForm::kPalette:
+      if (extents.family != Family::kPalette) {
+        return bad(
+            fmt::format("{}: form palette, but the packed tensor is of another family", name));
+      }
+      return kernels::check_tensor(weights.packed);
+    case WeightForm::kExponents:
+      UNWEIGHT_TRY(check_section(weights.packed.sign_mantissa, "sign_mantissa"));
+      return check_section(weights.exponents, "exponents");
+    case WeightForm::kTiles:
+      return check_section(weights.tiles, "tiles");
+  }
+  return bad(fmt::format("{}: unknown weight form", name));
+}
+
+Result<void> check_matrix(const void* data, std::uint64_t rows, std::uint64_t cols,
+                          std::uint64_t stride, const char* name) {
+  if (rows == 0 || cols == 0) return {};
+  if (data == nullptr) return bad(fmt::format("{} is null", name));
+  if (!kernels::is_aligned(data, sizeof(std::uint16_t))) {
+    return bad(fmt::format("{} is not 2-byte aligned", name));
+  }
+  if (stride < cols) {
+    return bad(fmt::format("{}: row stride {} is less than its {} columns", name, stride, cols));
+  }
+  return {};
+}
+
+matmul::WeightPointers pointers_of(const MatmulWeights& weights) {
+  const PackedTensor& t = weights.packed;
+  matmul::WeightPointers p{};
+  switch (weights.form) {
+    case WeightForm::kPalette:
+      p.record = reinterpret_cast<const kernels::TensorRecord*>(t.record);
+      p.verbatim_index = reinterpret_cast<const codec::VerbatimIndexEntry*>(t.verbatim_index);
+      p.verbatim_positions = reinterpret_cast<const codec::VerbatimPosition*>(t.verbatim_positions);
+      p.verbatim_rows = reinterpret_cast<const std::uint8_t*>(t.verbatim_rows);
+      p.num_verbatim_rows = t.extents.num_verbatim_rows;
+      p.first = reinterpret_cast<const std::uint8_t*>(t.sign_mantissa);
+      p.second = reinterpret_cast<const std::uint8_t*>(t.codes);
+      break;
+    case WeightForm::kExponents:
+      p.first = reinterpret_cast<const std::uint8_t*>(t.sign_mantissa);
+      p.second = reinterpret_cast<const std::uint8_t*>(weights.exponents);
+      break;
+    case WeightForm::kTiles:
+      p.first = reinterpret_cast<const std::uint8_t*>(weights.tiles);
+      break;
+  }
+  return p;
+}
+
+struct Operands {
+  std::array<const MatmulWeights*, 2> weights{};  ///< [1]: up, with swiglu, or null
+  DeviceMatrix x;
+  MutableDeviceMatrix y;
+  MatmulEpilogue epilogue;
+};
+
+MatmulProblem problem_of(const Operands& operands) {
+  const Extents& extents = operands.weights[0]->packed.extents;
+  return {extents.rows, extents.cols, operands.x.rows, operands.weights[0]->form,
+          operands.weights[1] != nullptr};
+}
+
+Result<void> check(const Operands& o) {
+  UNWEIGHT_TRY(check_weights(*o.weights[0], o.weights[1] != nullptr ? "gate" : "weights"));
+  const Extents& extents = o.weights[0]->packed.extents;
+  if (o.weights[1] != nullptr) {
+    UNWEIGHT_TRY(check_weights(*o.weights[1], "up"));
+    const Extents& up = o.weights[1]->packed.extents;
+    if (o.weights[1]->form != o.weights[0]->form || up.rows != extents.rows ||
+        up.cols != extents.cols) {
+      return bad("gate and up differ in form or dimensions");
+    }
+  }
+  if (o.x.cols != extents.cols) {
+    return bad(fmt::format("x has {} columns, the weights have {}", o.x.cols, extents.cols));
+  }
+  if (o.y.rows != o.x.rows || o.y.cols != extents.rows) {
+    return bad(fmt::format("y is {} x {}; it must be {} x {}", o.y.rows, o.y.cols, o.x.rows,
+                           extents.rows));
+  }
+  UNWEIGHT_TRY(check_matrix(o.x.data, o.x.rows, o.x.cols, o.x.row_stride_elems, "x"));
+  UNWEIGHT_TRY(check_matrix(o.y.data, o.y.rows, o.y.cols, o.y.row_stride_elems, "y"));
+  if (o.epilogue.residual != nullptr) {
+    UNWEIGHT_TRY(check_matrix(o.epilogue.residual, o.y.rows, o.y.cols,
+                              o.epilogue.residual_stride_elems, "residual"));
+  }
+  if (!kernels::is_aligned(o.epilogue.bias, sizeof(std::uint16_t))) {
+    return bad("bias is not 2-byte aligned");
+  }
+  return {};
+}
+
+MatmulParams make_params(const Operands& o, const MatmulConfig& config, const Geometry& g) {
+  MatmulParams p{};
+  for (std::size_t i = 0; i < o.weights.size(); ++i) {
+    if (o.weights[i] != nullptr) p.weights[i] = pointers_of(*o.weights[i]);
+  }
+  p.y = o.y.data;
+  p.bias = o.epilogue.bias;
+  p.residual = o.epilogue.residual;
+  p.y_stride = o.y.row_stride_elems;
+  p.residual_stride = o.epilogue.residual_stride_elems;
+  p.y_has_vectors = kernels::is_aligned(o.y.data, 8) && o.y.row_stride_elems % 4 == 0;
+  p.n = static_cast<std::uint32_t>(o.y.cols);
+  p.k = static_cast<std::uint32_t>(o.x.cols);
+  p.m = static_cast<std::uint32_t>(o.x.rows);
+  p.num_strips = g.num_strips;
+  p.num_matrices = g.num_matrices;
+  p.num_k_tiles = g.num_k_tiles;
+  p.strips_per_tile = config.strips_per_tile;
+  p.num_row_groups = g.num_row_groups;
+  p.num_m_tiles = g.num_m_tiles;
+  p.m_tiles_per_group = g.m_tiles_per_group;
+  p.k_parts = config.k_parts;
+  p.multicast = config.multicast;
+  p.tiles_per_stage = config.tiles_per_stage;
+  p.num_stages = config.num_stages;
+  p.stage_bytes = g.stage_bytes;
+  p.epilogue_offset = g.epilogue_offset;
+  p.barrier_offset = g.barrier_offset;
+  return p;
+}
+
+template <WeightForm kForm>
+cudaError_t launch_form(const MatmulParams& params, const CUtensorMap& x,
+                        const MatmulConfig& config, cudaLaunchConfig_t& launch_config) {
+  return config.kernel == MatmulConfig::Kernel::kMma
+             ? matmul::launch_mma_form<kForm>(params, x, config, launch_config)
+             : matmul::launch_wgmma_form<kForm>(params, x, config, launch_config);
+}
+
+cudaError_t launch(const MatmulParams& params, const CUtensorMap& x, WeightForm form,
+                   const MatmulConfig& config, const Geometry& g, bool dependent, Stream stream) {
+  std::array<cudaLaunchAttribute, 2> attributes{};
+  unsigned num_attributes = 0;
+  if (g.cluster_size > 1) {
+    cudaLaunchAttribute& a = attributes[num_attributes++];
+    a.id = cudaLaunchAttributeClusterDimension;
+    a.val.clusterDim = {g.cluster_size, 1, 1};
+  }
+  if (dependent) {
+    cudaLaunchAttribute& a = attributes[num_attributes++];
+    a.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+    a.val.programmaticStreamSerializationAllowed = 1;
+  }
+  cudaLaunchConfig_t launch_config{};
+  launch_config.gridDim = {g.num_ctas, 1, 1};
+  launch_config.blockDim = {g.num_threads, 1, 1};
+  launch_config.dynamicSmemBytes = g.shared_bytes;
+  launch_config.stream = stream;
+  launch_config.attrs = attributes.data();
+  launch_config.numAttrs = num_attributes;
+  switch (form) {
+    case WeightForm::kPalette:
+      return launch_form<WeightForm::kPalette>(params, x, config, launch_config);
+    case WeightForm::kExponents:
+      return launch_form<WeightForm::kExponents>(params, x, config, launch_config);
+    case WeightForm::kTiles:
+      return launch_form<WeightForm::kTiles>(params, x, config, launch_config);
+  }
+  return cudaErrorInvalidValue;
+}
+
+Result<void> run(const Operands& operands, const MatmulConfig& config, Stream stream,
+                 const MatmulOptions& options) {
+  UNWEIGHT_TRY(check(operands));
+  const MatmulProblem problem = problem_of(operands);
+  UNWEIGHT_TRY_ASSIGN(const matmul::DeviceShape device, device_shape());
+  UNWEIGHT_TRY_ASSIGN(const Geometry geometry, matmul::geometry_of(problem, config, device));
+  if (problem.m == 0 || problem.n == 0) return {};
+  DeviceMatrix x = operands.x;
+  const bool align = problem.k != 0 && !matmul::readable_by_tensor_copies(x);
+  if (align) {
+    const std::uint64_t needed = matmul_workspace_bytes(problem, x);
+    if (options.workspace == nullptr || options.workspace_bytes < needed ||
+        !kernels::is_aligned(options.workspace, kWorkspaceAlignment)) {
+      return bad(fmt::format("x is not aligned: a workspace of {} bytes is needed", needed));
+    }
+    auto* const aligned = reinterpret_cast<std::uint16_t*>(options.workspace);
+    UNWEIGHT_TRY(cuda_result(matmul::launch_align_activations(x, aligned, stream), "align"));
+    x.data = aligned;
+    x.row_stride_elems = matmul::aligned_stride(x.cols);
+  }
+  CUtensorMap map{};
+  if (problem.k != 0) {
+    UNWEIGHT_TRY_ASSIGN(map, matmul::activation_map(x, config.tokens_per_tile / config.multicast));
+  }
+  return cuda_result(launch(make_params(operands, config, geometry), map, problem.form, config,
+                            geometry, options.dependent_launch && !align, stream),
+                     "matmul");
+}
+
+}  // namespace
+
+const char* weight_form_name(WeightForm form) {
+  switch (form) {
+    case WeightForm::kPalette:
+      return "palette";
+    case WeightForm::kExponents:
+      return "exponents";
+    case WeightForm::kTiles:
+      return "bf16-tiles";
+  }
+  return "unknown";
+}
+
+Result<MatmulConfig> plan_matmul(const MatmulProblem& problem, const LaunchOptions& options) {
+  UNWEIGHT_TRY_ASSIGN(const matmul::DeviceShape device, device_shape());
+  return matmul::choose_config(problem, device, options.max_sms);
+}
+
+Result<void> can_implement(const MatmulProblem& problem, const MatmulConfig& config) {
+  UNWEIGHT_TRY_ASSIGN(const matmul::DeviceShape device, device_shape());
+  UNWEIGHT_TRY(matmul::geometry_of(problem, config, device));
+  return {};
+}
+
+std::uint64_t matmul_workspace_bytes(const MatmulProblem& problem, const DeviceMatrix& x) {
+  if (matmul::readable_by_tensor_copies(x)) return 0;
+  return x.rows * matmul::aligned_stride(problem.k) * sizeof(std::uint16_t);
+}
+
+Result<void> matmul(const MatmulWeights& weights, const DeviceMatrix& x,
+                    const MutableDeviceMatrix& y, const MatmulConfig& config, Stream stream,
+                    const MatmulEpilogue& epilogue, const MatmulOptions& options) {
+  return run({{&weights, nullptr}, x, y, epilogue}, config, stream, options);
+}
+
+Result<void> matmul_swiglu(const MatmulWeights& gate, const MatmulWeights& up,
+                           const DeviceMatrix& x, const MutableDeviceMatrix& y,
+                           const MatmulConfig& config, Stream stream,
+                           const MatmulOptions& options) {
+  return run({{&gate, &up}, x, y, {}}, config, stream, options);
+}
+
+}  // namespace unweight::gpu

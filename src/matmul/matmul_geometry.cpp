@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "matmul/matmul_geometry.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <string>
+
+#include "layout/tile_order.h"
+#include "matmul/matmul_limits.h"
+
+namespace unweight::matmul {
+namespace {
+
+using gpu::MatmulConfig;
+using gpu::MatmulProblem;
+using Kernel = MatmulConfig::Kernel;
+
+constexpr std::uint64_t kMaxDimension = std::uint64_t{1} << 20;
+constexpr std::uint32_t kTokenTileBytes = layout::kTileCols * 2;
+
+Error bad(std::string what) {
+  return Error{ErrorCode::kInvalidArgument, std::move(what)};
+}
+
+template <typename T>
+bool is_one_of(T value, std::initializer_list<T> values) {
+  return std::find(values.begin(), values.end(), value) != values.end();
+}
+
+constexpr std::uint32_t round_up(std::uint32_t value, std::uint32_t to) {
+  return (value + to - 1) / to * to;
+}
+constexpr std::uint32_t divide_up(std::uint64_t value, std::uint64_t by) {
+  return static_cast<std::uint32_t>((value + by - 1) / by);
+}
+
+Result<void> check_fields(const MatmulProblem& problem, const MatmulConfig& c) {
+  using Counts = std::initializer_list<std::uint32_t>;
+  if (!is_one_of(c.k_parts, Counts{1, 2, 4, 8})) return bad("k_parts is not 1, 2, 4 or 8");
+  if (c.num_stages < 2 || c.num_stages > kMaxStages) {
+    return bad(fmt::format("num_stages {} is not in 2..{}", c.num_stages, kMaxStages));
+  }
+  if (c.tiles_per_stage == 0 || c.strips_per_tile == 0) {
+    return bad("tiles_per_stage or strips_per_tile is 0");
+  }
+  if (problem.swiglu && c.strips_per_tile % 2 != 0) {
+    return bad("with swiglu, strips_per_tile must be even: gate and up alternate");
+  }
+  if (c.kernel == Kernel::kMma) {
+    if (!is_one_of(c.tokens_per_tile, Counts{8, 16, 32, 64})) {
+      return bad("tokens_per_tile of the mma kernel is not 8, 16, 32 or 64");
+    }
+    if (!is_one_of(c.strips_per_warp, Counts{1, 2})) return bad("strips_per_warp is not 1 or 2");
+    if (c.k_warps == 0 || c.tiles_per_stage % c.k_warps != 0) {
+      return bad("tiles_per_stage is no multiple of k_warps");
+    }
+    if (c.multicast != 1) return bad("the mma kernel has no multicast");
+    const std::uint64_t warps =
+        std::uint64_t{divide_up(c.strips_per_tile, c.strips_per_warp)} * c.k_warps;
+    const std::uint32_t most = mma_max_warps(c.tokens_per_tile, c.strips_per_warp);
+    if (warps > most) {
+      return bad(fmt::format("{} consumer warps; {} have registers", warps, most));
+    }
+    return {};
+  }
+  if (c.strips_per_tile > 16) return bad("strips_per_tile of the wgmma kernel is above 16");
+  if (!wgmma_has(c.tokens_per_tile, wgmma_blocks(c.strips_per_tile))) {
+    return bad(fmt::format(
+        "the wgmma kernel has no tiles of {} tokens and {} strips: 32, 64 or 128 tokens have up to "
+        "16 strips, 256 have up to 8",
+        c.tokens_per_tile, c.strips_per_tile));
+  }
+  if (!is_one_of(c.multicast, Counts{1, 2})) return bad("multicast is not 1 or 2");
+  if (c.multicast != 1 && c.k_parts != 1) return bad("multicast and k_parts exclude each other");
+  if (c.k_warps != 1) return bad("the wgmma kernel has no k_warps");
+  return {};
+}
+
+/// Of the buffer of partial sums for `tokens` tokens.
+std::uint32_t sums_bytes(const MatmulConfig& c, std::uint32_t tokens) {
+  return c.k_warps * tokens * (c.strips_per_tile * layout::kTileRows + 4) * 4;
+}
+
+}  // namespace
+
+std::uint32_t tile_bytes(gpu::WeightForm form) {
+  return form == gpu::WeightForm::kPalette
+             ? layout::kTileByteSectionBytes + layout::kTileCodeSectionBytes
+             : layout::kTileWeightSectionBytes;
+}
+
+Result<Geometry> geometry_of(const MatmulProblem& problem, const MatmulConfig& c,
+                             const DeviceShape& device) {
+  if (problem.n > kMaxDimension || problem.k > kMaxDimension || problem.m > kMaxDimension) {
+    return bad(fmt::format("{} x {} weights, {} tokens: a dimension above 2^20", problem.n,
+                           problem.k, problem.m));
+  }
+  if (auto checked = check_fields(problem, c); !checked) return checked.error();
+  Geometry g;
+  g.num_matrices = problem.swiglu ? 2 : 1;
+  g.num_strips = divide_up(problem.n, layout::kTileRows);
+  g.num_k_tiles = divide_up(problem.k, layout::kTileCols);
+  const std::uint32_t row_tiles = divide_up(g.num_strips, c.strips_per_tile / g.num_matrices);
+  g.num_row_groups = divide_up(row_tiles, c.multicast);
+  g.num_m_tiles = divide_up(problem.m, c.tokens_per_tile);
+  g.m_tiles_per_group = std::max(1u, std::min(g.num_m_tiles, 8u));
+  if (c.k_parts > std::max(1u, g.num_k_tiles)) return bad("k_parts is more than K has tiles");
+  const std::uint64_t items = std::uint64_t{g.num_row_groups} * g.num_m_tiles;
+  g.cluster_size = c.k_parts * c.multicast;
+  if (items * g.cluster_size > std::uint64_t{1} << 30)
+    return bad("more output tiles than a grid has");
+
+  const std::uint32_t sms = c.max_sms == 0 ? device.num_sms : std::min(c.max_sms, device.num_sms);
+  const std::uint64_t all = items * g.cluster_size;
+  if (c.k_parts == 1) {
+    g.num_ctas = static_cast<std::uint32_t>(
+        std::min<std::uint64_t>(all, sms / g.cluster_size * g.cluster_size));
+  } else {
+    g.num_ctas = static_cast<std::uint32_t>(all);
+    if (c.max_sms != 0 && g.num_ctas > sms) return bad("k_parts takes more SMs than max_sms");
+  }
+  if (g.num_ctas == 0 && all != 0) return bad("max_sms is less than a cluster");
+  g.num_threads =
+      c.kernel == Kernel::kWgmma
+          ? kWgmmaThreads
+          : layout::kLanes * (divide_up(c.strips_per_tile, c.strips_per_warp) * c.k_warps + 1);
+
+  const std::uint64_t stage = std::uint64_t{c.tiles_per_stage} *
+                              (std::uint64_t{c.tokens_per_tile} * kTokenTileBytes +
+                               std::uint64_t{c.strips_per_tile} * tile_bytes(problem.form));
+  if (stage > device.max_shared_bytes) return bad("a stage does not fit in shared memory");
+  g.stage_bytes = round_up(static_cast<std::uint32_t>(stage), 1024);
+  const std::uint32_t ring = g.stage_bytes * c.num_stages;
+  // The sums go where the ring was, unless a CTA goes on to another tile.
+  const std::uint32_t sums = sums_bytes(c, c.k_parts > 1                ? c.tokens_per_tile
+                                           : c.kernel == Kernel::kWgmma ? kWgmmaEpilogueTokens
+                                                                        : 8);
+  if (all <= g.num_ctas) {
+    g.barrier_offset = std::max(ring, sums);
+  } else {
+    g.epilogue_offset = ring;
+    g.barrier_offset = ring + sums;
+  }
+  g.barrier_offset = round_up(g.barrier_offset, 16);
+  g.shared_bytes = g.barrier_offset + kBarrierBytes;
+  if (g.shared_bytes > device.max_shared_bytes) {
+    return bad(fmt::format("{} bytes of shared memory; there are {}", g.shared_bytes,
+                           device.max_shared_bytes));
+  }
+  return g;
+}
+
+}  // namespace unweight::matmul

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "matmul/mma_matmul.cuh"
+
+namespace unweight::matmul {
+
+template cudaError_t launch_mma_form<WeightForm::kExponents>(const MatmulParams&,
+                                                             const CUtensorMap&,
+                                                             const gpu::MatmulConfig&,
+                                                             cudaLaunchConfig_t&);
+
+}  // namespace unweight::matmul

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// Launches of the mma.sync matmul: one instantiation a form, token tile and strips a warp.
+#pragma once
+
+#include "matmul/matmul_params.h"
+
+namespace unweight::matmul {
+
+template <std::uint32_t kTokens, std::uint32_t kStrips>
+inline constexpr std::uint32_t kMmaMaxThreads = layout::kLanes*(mma_max_warps(kTokens, kStrips) +
+                                                                1);
+
+template <gpu::WeightForm kForm>
+cudaError_t launch_mma_form(const MatmulParams& params, const CUtensorMap& x,
+                            const gpu::MatmulConfig& matmul, cudaLaunchConfig_t& config);
+
+}  // namespace unweight::matmul

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// Computes:   Y = X W^T for few tokens (a tile of 8 to 64), weights in any form
+// Bound by:   reading the weights (palette: 1.5 bytes each)
+// Requires:   checked pointers, sizes and config; section contents may be anything
+// Threads:    consumer warps: (strips of the tile / kStrips) x k_warps, then one producer warp.
+//             A consumer warp owns kStrips strips of 16 output features and every k_warps-th tile
+//             of K. Output features are the rows of mma.m16n8k16, tokens its columns: one token
+//             wastes 7 columns of 8, and weights go from shared memory to registers only.
+// Pipeline:   ring of stages: bulk copies of weights and tensor copies of activations, announced
+//             on `full`; consumers announce on `empty`
+// Reduction:  partial sums of warps, then of the cluster's CTAs, through shared memory, in a fixed
+//             order: no atomics
+// Measured, Rejected: docs/kernels/mma-matmul.md
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/ptx/tensor_core.cuh"
+#include "matmul/mma_launch.h"
+#include "matmul/output_tile.cuh"
+
+namespace unweight::matmul {
+
+/// B fragments of 32 columns of K: lane's registers for two k16 steps of every 8 tokens.
+template <std::uint32_t kTokens>
+__device__ __forceinline__ void load_tokens(std::uint32_t tokens, std::uint32_t half,
+                                            std::uint32_t lane,
+                                            std::uint32_t (&b)[kTokens / 8][4]) {
+  const std::uint32_t row = lane % 8;
+  const std::uint32_t piece = (4 * half + lane / 8) ^ row;  // 128-byte swizzle
+#pragma unroll
+  for (std::uint32_t i = 0; i < kTokens / 8; ++i) {
+    ptx::ldmatrix_x4(b[i], tokens + (8 * i + row) * kTokenTileBytes + 16 * piece);
+  }
+}
+
+template <WeightForm kForm, std::uint32_t kTokens, std::uint32_t kStrips>
+__global__ void __launch_bounds__(kMmaMaxThreads<kTokens, kStrips>,
+                                  mma_ctas_per_sm(kTokens, kStrips))
+    mma_matmul(const __grid_constant__ MatmulParams params, const __grid_constant__ CUtensorMap x,
+               const std::uint32_t k_warps) {
+  constexpr std::uint32_t kBlocks = kTokens / 8;
+  extern __shared__ __align__(1024) std::uint8_t dynamic[];
+  const std::uint32_t lane = threadIdx.x % layout::kLanes;
+  const std::uint32_t warp = threadIdx.x / layout::kLanes;
+  const std::uint32_t num_consumers = blockDim.x / layout::kLanes - 1;
+  const std::uint32_t ring = ptx::shared_address(dynamic);
+  const std::uint32_t full_at = ring + params.barrier_offset;
+  const std::uint32_t empty_at = full_at + 8 * kMaxStages;
+  if (threadIdx.x == 0) {
+    for (std::uint32_t i = 0; i < params.num_stages; ++i) {
+      ptx::mbarrier_init(full_at + 8 * i, 1);
+      ptx::mbarrier_init(empty_at + 8 * i, num_consumers);
+    }
+    ptx::fence_mbarrier_init();
+  }
+  __syncthreads();
+  ptx::griddepcontrol_launch_dependents();
+
+  const Share share(params);
+  if (warp == num_consumers) {
+    StageProducer<kForm, kTokens>(params, x, share, ring, full_at, empty_at, lane).run();
+    if (params.k_parts != 1) {  // the consumers' two
+      ptx::cluster_arrive();
+      ptx::cluster_wait();
+      ptx::cluster_arrive();
+      ptx::cluster_wait();
+    }
+    return;
+  }
+
+  const std::uint32_t k_warp = warp % k_warps;
+  const std::uint32_t my_strip = warp / k_warps * kStrips;
+  const std::uint32_t num_threads = num_consumers * layout::kLanes;
+  const KRange range(params, share.part);
+  const StageMap<kForm, kTokens> map(params);
+  auto* const sums = reinterpret_cast<float*>(dynamic + params.epilogue_offset);
+  const std::uint32_t leading = PartialSums(params).leading;
+  // With two matrices a strip's parity says which: it is the same in every tile.
+  StripDecoder<kForm> decoders[kStrips];
+#pragma unroll
+  for (std::uint32_t s = 0; s < kStrips; ++s) {
+    decoders[s].begin_matrix(params, params.num_matrices == 2 ? (my_strip + s) % 2 : 0);
+  }
+  RingPlace place;
+
+  for (std::uint32_t i = share.first_item; i < share.num_items; i += share.item_step) {
+    const Item item = Item::of(params, i, 0, kTokens);
+    float acc[kStrips][kBlocks][4] = {};
+    const bool busy = my_strip < item.num_strips;
+    // A strip that the tile lacks is read from where another one lies, and never stored.
+    std::uint32_t local[kStrips];
+#pragma unroll
+    for (std::uint32_t s = 0; s < kStrips; ++s) {
+      local[s] = my_strip + s < item.num_strips ? my_strip + s : my_strip;
+      decoders[s].begin_strip(item.first_strip + local[s] / params.num_matrices,
+                              range.begin + k_warp);
+    }
+    for (std::uint32_t tile = range.begin; tile < range.end; tile += params.tiles_per_stage) {
+      const std::uint32_t stage = ring + place.slot * params.stage_bytes;
+      ptx::mbarrier_wait(full_at + 8 * place.slot, place.parity);
+      const std::uint32_t tiles = min(params.tiles_per_stage, range.end - tile);
+      if (busy) {
+        for (std::uint32_t t = k_warp; t < tiles; t += k_warps) {
+#pragma unroll
+          for (std::uint32_t s = 0; s < kStrips; ++s) {
+            decoders[s].begin_tile(tile + t);
+          }
+#pragma unroll
+          for (std::uint32_t half = 0; half < 2; ++half) {
+            std::uint32_t a[kStrips][2][4], b[kBlocks][4];
+#pragma unroll
+            for (std::uint32_t s = 0; s < kStrips; ++s) {
+              decoders[s].decode(stage + map.first(local[s], t), stage + map.second(local[s], t),
+                                 half, lane, a[s]);
+            }
+            load_tokens<kTokens>(stage + map.tokens(t), half, lane, b);
+#pragma unroll
+            for (std::uint32_t step = 0; step < 2; ++step) {
+#pragma unroll
+              for (std::uint32_t s = 0; s < kStrips; ++s) {
+#pragma unroll
+                for (std::uint32_t j = 0; j < kBlocks; ++j) {
+                  ptx::mma_m16n8k16(acc[s][j], a[s][step], b[j][2 * step], b[j][2 * step + 1]);
+                }
+              }
+            }
+          }
+        }
+      }
+      __syncwarp();
+      if (lane == 0) ptx::mbarrier_arrive(empty_at + 8 * place.slot);
+      place.advance(params.num_stages);
+    }
+
+    // Lane 4g+t of a fragment: output features g and g + 8, tokens 2t and 2t + 1.
+    ptx::griddepcontrol_wait();
+    const auto put = [&](std::uint32_t block, std::uint32_t first_token_of_buffer,
+                         std::uint32_t buffer_tokens) {
+#pragma unroll
+      for (std::uint32_t s = 0; s < kStrips; ++s) {
+        if (my_strip + s >= item.num_strips) continue;
+        const std::uint32_t row = (my_strip + s) * layout::kTileRows + lane / 4;
+        const std::uint32_t token = first_token_of_buffer + 2 * (lane % 4);
+        float* const at = sums + (k_warp * buffer_tokens + token) * leading + row;
+        at[0] = acc[s][block][0];
+        at[leading] = acc[s][block][1];
+        at[8] = acc[s][block][2];
+        at[leading + 8] = acc[s][block][3];
+      }
+    };
+    if (params.k_parts == 1) {
+#pragma unroll
+      for (std::uint32_t j = 0; j < kBlocks; ++j) {
+        ptx::named_barrier(1, num_threads);  // the buffer may be the ring, or hold the last sums
+        put(j, 0, 8);
+        ptx::named_barrier(1, num_threads);
+        finish_tokens(params, item, {sums, k_warps, 8, leading}, item.first_token + 8 * j, 0, warp,
+                      num_consumers, lane);
+      }
+    } else {  // one item a cluster: the buffer is the ring, which nobody fills any more
+      ptx::named_barrier(1, num_threads);
+#pragma unroll
+      for (std::uint32_t j = 0; j < kBlocks; ++j) put(j, 8 * j, kTokens);
+      ptx::cluster_arrive();
+      ptx::cluster_wait();
+      finish_tokens(params, item, {sums, k_warps, kTokens, leading}, item.first_token, share.part,
+                    warp, num_consumers, lane);
+      ptx::cluster_arrive();
+      ptx::cluster_wait();
+    }
+  }
+}
+
+template <WeightForm kForm, std::uint32_t kTokens, std::uint32_t kStrips>
+cudaError_t launch_mma(const MatmulParams& params, const CUtensorMap& x, std::uint32_t k_warps,
+                       cudaLaunchConfig_t& config) {
+  const auto kernel = mma_matmul<kForm, kTokens, kStrips>;
+  const cudaError_t status =
+      cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                           static_cast<int>(config.dynamicSmemBytes));
+  if (status != cudaSuccess) return status;
+  return cudaLaunchKernelEx(&config, kernel, params, x, k_warps);
+}
+
+template <WeightForm kForm>
+cudaError_t launch_mma_form(const MatmulParams& params, const CUtensorMap& x,
+                            const gpu::MatmulConfig& matmul, cudaLaunchConfig_t& config) {
+  const bool two = matmul.strips_per_warp == 2;
+  const std::uint32_t k_warps = matmul.k_warps;
+  switch (matmul.tokens_per_tile) {
+    case 8:
+      return two ? launch_mma<kForm, 8, 2>(params, x, k_warps, config)
+                 : launch_mma<kForm, 8, 1>(params, x, k_warps, config);
+    case 16:
+      return two ? launch_mma<kForm, 16, 2>(params, x, k_warps, config)
+                 : launch_mma<kForm, 16, 1>(params, x, k_warps, config);
+    case 32:
+      return two ? launch_mma<kForm, 32, 2>(params, x, k_warps, config)
+                 : launch_mma<kForm, 32, 1>(params, x, k_warps, config);
+    case 64:
+      return two ? launch_mma<kForm, 64, 2>(params, x, k_warps, config)
+                 : launch_mma<kForm, 64, 1>(params, x, k_warps, config);
+    default:
+      return cudaErrorInvalidValue;
+  }
+}
+
+}  // namespace unweight::matmul

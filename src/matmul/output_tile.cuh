@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// Sums of an output tile -> Y: partial sums from other warps and CTAs in a fixed order, bias,
+// residual or SwiGLU, one rounding.
+#pragma once
+
+#include <cuda_bf16.h>
+
+#include <cstdint>
+
+#include "matmul/work_items.cuh"
+
+namespace unweight::matmul {
+
+__device__ __forceinline__ float bf16_to_float(std::uint16_t bits) {
+  return __uint_as_float(std::uint32_t{bits} << 16);
+}
+__device__ __forceinline__ std::uint16_t float_to_bf16(float value) {
+  return __bfloat16_as_ushort(__float2bfloat16_rn(value));
+}
+__device__ __forceinline__ float silu(float v) {
+  return v / (1.0f + __expf(-v));
+}
+
+/// What becomes of a finished sum, for output feature n of token m.
+__device__ __forceinline__ float finished(const MatmulParams& params, std::uint32_t m,
+                                          std::uint32_t n, float sum) {
+  if (params.bias != nullptr) sum += bf16_to_float(params.bias[n]);
+  if (params.residual != nullptr) {
+    sum += bf16_to_float(params.residual[m * params.residual_stride + n]);
+  }
+  return sum;
+}
+
+__device__ __forceinline__ std::uint32_t pack_bf16(float low, float high) {
+  return float_to_bf16(low) | std::uint32_t{float_to_bf16(high)} << 16;
+}
+
+/// Partial sums in shared memory: [k_warps][tokens][leading], fp32; the output features of the
+/// tile are contiguous. Leading is 4 more than a multiple of 16: lanes that hold a fragment meet
+/// no bank twice.
+struct PartialSums {
+  std::uint32_t leading;
+  __device__ __forceinline__ explicit PartialSums(const MatmulParams& params)
+      : leading(params.strips_per_tile * layout::kTileRows + 4) {}
+};
+
+/// Where finish_tokens() finds what it sums.
+struct SumBuffer {
+  const float* sums;  ///< [k_warps][tokens][leading]
+  std::uint32_t k_warps;
+  std::uint32_t tokens;
+  std::uint32_t leading;
+
+  /// Over warps; with k_parts, over the CTAs of the cluster.
+  __device__ __forceinline__ float sum(const MatmulParams& params, std::uint32_t at) const {
+    const std::uint32_t stride = tokens * leading;
+    float total = 0;
+    if (params.k_parts == 1) {
+#pragma unroll 1
+      for (std::uint32_t w = 0; w < k_warps; ++w) total += sums[w * stride + at];
+      return total;
+    }
+    const std::uint32_t here = ptx::shared_address(sums);
+#pragma unroll 1
+    for (std::uint32_t p = 0; p < params.k_parts; ++p) {
+      const std::uint32_t there = ptx::mapa(here, p);
+#pragma unroll 1
+      for (std::uint32_t w = 0; w < k_warps; ++w) {
+        total += ptx::load_cluster_f32(there + 4 * (w * stride + at));
+      }
+    }
+    return total;
+  }
+};
+
+/// Finishes and stores buffer.tokens tokens from `first_token`. By warps `warp` of `num_warps`, who
+/// have synchronised since the buffer was written (across the cluster with k_parts). A piece is
+/// the output features of a token that a warp stores at a time: 4 a lane if rows of Y allow it.
+__device__ __forceinline__ void finish_tokens(const MatmulParams& params, const Item& item,
+                                              const SumBuffer& buffer, std::uint32_t first_token,
+                                              std::uint32_t part, std::uint32_t warp,
+                                              std::uint32_t num_warps, std::uint32_t lane) {
+  if (first_token >= params.m) return;
+  const std::uint32_t rows = item.num_strips / params.num_matrices * layout::kTileRows;
+  const std::uint32_t tokens = min(buffer.tokens, params.m - first_token);
+  const std::uint32_t first_n = item.first_strip * layout::kTileRows;
+  const bool vectors = params.y_has_vectors && params.num_matrices == 1 && params.k_parts == 1;
+  const std::uint32_t per_lane = vectors ? 4 : 1, per_piece = per_lane * layout::kLanes;
+  const std::uint32_t pieces = (rows + per_piece - 1) / per_piece;
+  for (std::uint32_t i = part * num_warps + warp; i < tokens * pieces;
+       i += num_warps * params.k_parts) {
+    const std::uint32_t token = i / pieces;
+    const std::uint32_t row = i % pieces * per_piece + per_lane * lane;
+    const std::uint32_t n = first_n + row, m = first_token + token;
+    if (row >= rows || n >= params.n) continue;
+    std::uint16_t* const y = params.y + m * params.y_stride + n;
+    const std::uint32_t at = token * buffer.leading;
+    if (!vectors) {
+      if (params.num_matrices == 1) {
+        *y = float_to_bf16(finished(params, m, n, buffer.sum(params, at + row)));
+      } else {
+        const std::uint32_t gate =
+            at + row / layout::kTileRows * 2 * layout::kTileRows + row % layout::kTileRows;
+        *y = float_to_bf16(silu(buffer.sum(params, gate)) *
+                           buffer.sum(params, gate + layout::kTileRows));
+      }
+      continue;
+    }
+    float4 sum{};
+#pragma unroll 1
+    for (std::uint32_t w = 0; w < buffer.k_warps; ++w) {
+      const float4 v = *reinterpret_cast<const float4*>(
+          buffer.sums + w * buffer.tokens * buffer.leading + at + row);
+      sum = {sum.x + v.x, sum.y + v.y, sum.z + v.z, sum.w + v.w};
+    }
+    if (params.n - n >= 4) {
+      *reinterpret_cast<uint2*>(y) = {
+          pack_bf16(finished(params, m, n, sum.x), finished(params, m, n + 1, sum.y)),
+          pack_bf16(finished(params, m, n + 2, sum.z), finished(params, m, n + 3, sum.w))};
+    } else {
+      y[0] = float_to_bf16(finished(params, m, n, sum.x));
+      if (n + 1 < params.n) y[1] = float_to_bf16(finished(params, m, n + 1, sum.y));
+      if (n + 2 < params.n) y[2] = float_to_bf16(finished(params, m, n + 2, sum.z));
+    }
+  }
+}
+
+}  // namespace unweight::matmul

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "matmul/wgmma_matmul.cuh"
+
+namespace unweight::matmul {
+
+template cudaError_t launch_wgmma_form<WeightForm::kPalette>(const MatmulParams&,
+                                                             const CUtensorMap&,
+                                                             const gpu::MatmulConfig&,
+                                                             cudaLaunchConfig_t&);
+
+}  // namespace unweight::matmul
