@@ -44,6 +44,9 @@ Result<void> check_fields(const MatmulProblem& problem, const MatmulConfig& c) {
   if (c.tiles_per_stage == 0 || c.strips_per_tile == 0) {
     return bad("tiles_per_stage or strips_per_tile is 0");
   }
+  if (c.strips_per_tile > kMaxStripsPerTile) {
+    return bad(fmt::format("strips_per_tile {} is above {}", c.strips_per_tile, kMaxStripsPerTile));
+  }
   if (problem.swiglu && c.strips_per_tile % 2 != 0) {
     return bad("with swiglu, strips_per_tile must be even: gate and up alternate");
   }
@@ -64,7 +67,6 @@ Result<void> check_fields(const MatmulProblem& problem, const MatmulConfig& c) {
     }
     return {};
   }
-  if (c.strips_per_tile > 16) return bad("strips_per_tile of the wgmma kernel is above 16");
   if (!wgmma_has(c.tokens_per_tile, wgmma_blocks(c.strips_per_tile))) {
     return bad(fmt::format(
         "the wgmma kernel has no tiles of {} tokens and {} strips: 32, 64 or 128 tokens have up to "
@@ -112,15 +114,6 @@ Result<Geometry> geometry_of(const MatmulProblem& problem, const MatmulConfig& c
     return bad("more output tiles than a grid has");
 
   const std::uint32_t sms = c.max_sms == 0 ? device.num_sms : std::min(c.max_sms, device.num_sms);
-  const std::uint64_t all = items * g.cluster_size;
-  if (c.k_parts == 1) {
-    g.num_ctas = static_cast<std::uint32_t>(
-        std::min<std::uint64_t>(all, sms / g.cluster_size * g.cluster_size));
-  } else {
-    g.num_ctas = static_cast<std::uint32_t>(all);
-    if (c.max_sms != 0 && g.num_ctas > sms) return bad("k_parts takes more SMs than max_sms");
-  }
-  if (g.num_ctas == 0 && all != 0) return bad("max_sms is less than a cluster");
   g.num_threads =
       c.kernel == Kernel::kWgmma
           ? kWgmmaThreads
@@ -132,18 +125,29 @@ Result<Geometry> geometry_of(const MatmulProblem& problem, const MatmulConfig& c
   if (stage > device.max_shared_bytes) return bad("a stage does not fit in shared memory");
   g.stage_bytes = round_up(static_cast<std::uint32_t>(stage), 1024);
   const std::uint32_t ring = g.stage_bytes * c.num_stages;
-  // The sums go where the ring was, unless a CTA goes on to another tile.
   const std::uint32_t sums = sums_bytes(c, c.k_parts > 1                ? c.tokens_per_tile
                                            : c.kernel == Kernel::kWgmma ? kWgmmaEpilogueTokens
                                                                         : 8);
-  if (all <= g.num_ctas) {
-    g.barrier_offset = std::max(ring, sums);
-  } else {
-    g.epilogue_offset = ring;
-    g.barrier_offset = ring + sums;
-  }
-  g.barrier_offset = round_up(g.barrier_offset, 16);
-  g.shared_bytes = g.barrier_offset + kBarrierBytes;
+  const std::uint64_t all = items * g.cluster_size;
+  // The sums go where the ring was, unless a CTA goes on to another tile. Returns how many CTAs
+  // there is room for.
+  const auto place_sums = [&](bool in_ring) {
+    g.epilogue_offset = in_ring ? 0 : ring;
+    g.barrier_offset = round_up(in_ring ? std::max(ring, sums) : ring + sums, 16);
+    g.shared_bytes = g.barrier_offset + kBarrierBytes;
+    const std::uint32_t fit =
+        (device.max_shared_bytes + kReservedSharedBytes) / (g.shared_bytes + kReservedSharedBytes);
+    const std::uint32_t most =
+        c.kernel == Kernel::kWgmma ? 1 : mma_ctas_per_sm(c.tokens_per_tile, c.strips_per_warp);
+    return sms * std::clamp(fit, 1u, most) / g.cluster_size * g.cluster_size;
+  };
+  std::uint32_t room = place_sums(true);
+  if (all > room && c.k_parts == 1) room = place_sums(false);
+  // CTAs are persistent, but a cluster that shares K has one item.
+  g.num_ctas =
+      static_cast<std::uint32_t>(c.k_parts == 1 ? std::min<std::uint64_t>(all, room) : all);
+  if (c.max_sms != 0 && g.num_ctas > room) return bad("k_parts takes more SMs than max_sms");
+  if (g.num_ctas == 0 && all != 0) return bad("max_sms is less than a cluster");
   if (g.shared_bytes > device.max_shared_bytes) {
     return bad(fmt::format("{} bytes of shared memory; there are {}", g.shared_bytes,
                            device.max_shared_bytes));

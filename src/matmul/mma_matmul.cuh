@@ -22,16 +22,20 @@
 
 namespace unweight::matmul {
 
-/// B fragments of 32 columns of K: lane's registers for two k16 steps of every 8 tokens.
+/// Where lane finds its first piece of 16 bytes in a tile of activations, for load_tokens(): row
+/// lane % 8, piece lane / 8 of the left half; 128-byte swizzle. The right half's is 64 away by XOR.
+__device__ __forceinline__ std::uint32_t token_offset(std::uint32_t lane) {
+  const std::uint32_t row = lane % 8;
+  return row * kTokenTileBytes + 16 * ((lane / 8) ^ row);
+}
+/// B fragments of 32 columns of K: lane's registers for two k16 steps of every 8 tokens. `tokens`:
+/// the tile's address plus token_offset().
 template <std::uint32_t kTokens>
 __device__ __forceinline__ void load_tokens(std::uint32_t tokens, std::uint32_t half,
-                                            std::uint32_t lane,
                                             std::uint32_t (&b)[kTokens / 8][4]) {
-  const std::uint32_t row = lane % 8;
-  const std::uint32_t piece = (4 * half + lane / 8) ^ row;  // 128-byte swizzle
 #pragma unroll
   for (std::uint32_t i = 0; i < kTokens / 8; ++i) {
-    ptx::ldmatrix_x4(b[i], tokens + (8 * i + row) * kTokenTileBytes + 16 * piece);
+    ptx::ldmatrix_x4(b[i], (tokens ^ 64 * half) + 8 * i * kTokenTileBytes);
   }
 }
 
@@ -83,6 +87,7 @@ __global__ void __launch_bounds__(kMmaMaxThreads<kTokens, kStrips>,
   for (std::uint32_t s = 0; s < kStrips; ++s) {
     decoders[s].begin_matrix(params, params.num_matrices == 2 ? (my_strip + s) % 2 : 0);
   }
+  const std::uint32_t tokens_at = token_offset(lane);
   RingPlace place;
 
   for (std::uint32_t i = share.first_item; i < share.num_items; i += share.item_step) {
@@ -90,12 +95,14 @@ __global__ void __launch_bounds__(kMmaMaxThreads<kTokens, kStrips>,
     float acc[kStrips][kBlocks][4] = {};
     const bool busy = my_strip < item.num_strips;
     // A strip that the tile lacks is read from where another one lies, and never stored.
-    std::uint32_t local[kStrips];
+    std::uint32_t first_at[kStrips], second_at[kStrips];
 #pragma unroll
     for (std::uint32_t s = 0; s < kStrips; ++s) {
-      local[s] = my_strip + s < item.num_strips ? my_strip + s : my_strip;
-      decoders[s].begin_strip(item.first_strip + local[s] / params.num_matrices,
-                              range.begin + k_warp);
+      const std::uint32_t local = my_strip + s < item.num_strips ? my_strip + s : my_strip;
+      first_at[s] = map.first(local, 0) + 16 * lane;
+      second_at[s] = map.second(local, 0) + 16 * lane;
+      decoders[s].begin_strip(item.first_strip + local / params.num_matrices, range.begin + k_warp,
+                              lane);
     }
     for (std::uint32_t tile = range.begin; tile < range.end; tile += params.tiles_per_stage) {
       const std::uint32_t stage = ring + place.slot * params.stage_bytes;
@@ -105,17 +112,17 @@ __global__ void __launch_bounds__(kMmaMaxThreads<kTokens, kStrips>,
         for (std::uint32_t t = k_warp; t < tiles; t += k_warps) {
 #pragma unroll
           for (std::uint32_t s = 0; s < kStrips; ++s) {
-            decoders[s].begin_tile(tile + t);
+            decoders[s].begin_tile(tile + t, lane);
           }
 #pragma unroll
           for (std::uint32_t half = 0; half < 2; ++half) {
             std::uint32_t a[kStrips][2][4], b[kBlocks][4];
 #pragma unroll
             for (std::uint32_t s = 0; s < kStrips; ++s) {
-              decoders[s].decode(stage + map.first(local[s], t), stage + map.second(local[s], t),
-                                 half, lane, a[s]);
+              decoders[s].decode(stage + first_at[s] + t * kFirstBytes<kForm>,
+                                 stage + second_at[s] + t * kSecondBytes<kForm>, half, lane, a[s]);
             }
-            load_tokens<kTokens>(stage + map.tokens(t), half, lane, b);
+            load_tokens<kTokens>(stage + tokens_at + t * (kTokens * kTokenTileBytes), half, b);
 #pragma unroll
             for (std::uint32_t step = 0; step < 2; ++step) {
 #pragma unroll

@@ -52,13 +52,15 @@ struct PaletteDecoder {
   }
 };
 
-/// Exponents of a step's codes (layout/tile_order.h), in place: a palette that is a run.
+/// Exponents of a step's codes (layout/tile_order.h), in place: a palette that is a run. A product
+/// shifts and adds the base at once, on a pipe that is idle otherwise.
 __device__ __forceinline__ void exponents_of_run(std::uint32_t run_base, std::uint32_t codes,
                                                  std::uint32_t (&a)[4]) {
-  a[0] = (codes << 7 & 0x07800780u) + run_base;
-  a[1] = (codes << 3 & 0x07800780u) + run_base;
-  a[2] = (codes >> 1 & 0x07800780u) + run_base;
-  a[3] = (codes >> 5 & 0x07800780u) + run_base;
+  const std::uint32_t upper = codes >> 8;
+  a[0] = (codes & 0x000f000fu) * 0x80u + run_base;
+  a[1] = (codes & 0x00f000f0u) * 0x08u + run_base;
+  a[2] = (upper & 0x000f000fu) * 0x80u + run_base;
+  a[3] = (upper & 0x00f000f0u) * 0x08u + run_base;
 }
 
 /// 8 exponent bytes -> in place: as bytes 1 and 3 of a register, shifted by one.
@@ -86,24 +88,25 @@ __device__ __forceinline__ uint2 load_shared_8(std::uint32_t address) {
 }
 
 /// A lane's fragments of two k16 steps, 2 * half and 2 * half + 1 of a tile: a[step][register].
+/// `first` and `second`: this lane's bytes of the tile's sections, 16 * lane from where they begin.
 /// Half a tile at a time: few registers are in use at once, and the pipes overlap.
 template <WeightForm kForm>
 __device__ __forceinline__ void decode_half(const PaletteDecoder& decoder, std::uint32_t first,
                                             std::uint32_t second, std::uint32_t half,
-                                            std::uint32_t lane, std::uint32_t (&a)[2][4]) {
+                                            std::uint32_t (&a)[2][4]) {
   if constexpr (kForm == WeightForm::kTiles) {
 #pragma unroll
     for (std::uint32_t s = 0; s < 2; ++s) {
-      const uint4 v = load_shared_16(first + 512 * (2 * half + s) + 16 * lane);
+      const uint4 v = load_shared_16(first + 512 * (2 * half + s));
       a[s][0] = v.x;
       a[s][1] = v.y;
       a[s][2] = v.z;
       a[s][3] = v.w;
     }
   } else {
-    const uint4 bytes = load_shared_16(first + 512 * half + 16 * lane);
+    const uint4 bytes = load_shared_16(first + 512 * half);
     if constexpr (kForm == WeightForm::kPalette) {
-      const uint2 codes = load_shared_8(second + 16 * lane + 8 * half);
+      const uint2 codes = load_shared_8(second + 8 * half);
       if (decoder.is_run) {
         exponents_of_run(decoder.run_base, codes.x, a[0]);
         exponents_of_run(decoder.run_base, codes.y, a[1]);
@@ -112,7 +115,7 @@ __device__ __forceinline__ void decode_half(const PaletteDecoder& decoder, std::
         kernels::step_exponents(decoder.palette, codes.y, a[1]);
       }
     } else {
-      const uint4 e = load_shared_16(second + 512 * half + 16 * lane);
+      const uint4 e = load_shared_16(second + 512 * half);
       place_exponents(e.x, e.y, a[0]);
       place_exponents(e.z, e.w, a[1]);
     }
@@ -146,32 +149,34 @@ class StripDecoder {
     if constexpr (kForm == WeightForm::kPalette) palette_.load(*weights_->record);
   }
 
-  __device__ __forceinline__ void begin_strip(std::uint32_t strip, std::uint32_t first_tile) {
+  __device__ __forceinline__ void begin_strip(std::uint32_t strip, std::uint32_t first_tile,
+                                              std::uint32_t lane) {
     strip_tile_ = strip * params_->num_k_tiles;
     if constexpr (kForm == WeightForm::kPalette) {
-      mask_.begin(*weights_, num_chunks(), strip_tile_ + first_tile);
+      verbatim_.begin(*weights_, num_chunks(), strip_tile_ + first_tile, lane);
     }
   }
 
   /// Before the halves of `tile` of K; tiles ascend.
-  __device__ __forceinline__ void begin_tile(std::uint32_t tile) {
+  __device__ __forceinline__ void begin_tile(std::uint32_t tile, std::uint32_t lane) {
     tile_ = tile;
+    is_special_ = params_->k - tile * layout::kTileCols < layout::kTileCols;
     if constexpr (kForm == WeightForm::kPalette) {
-      has_verbatim_ = mask_.test(*weights_, strip_tile_ + tile);
+      is_special_ |= verbatim_.test(*weights_, num_chunks(), strip_tile_ + tile, lane);
     }
   }
-  /// Half of the tile, whose bytes are at `first` and `second` of shared memory.
+  /// Half of the tile; first and second as for decode_half().
   __device__ __forceinline__ void decode(std::uint32_t first, std::uint32_t second,
                                          std::uint32_t half, std::uint32_t lane,
-                                         std::uint32_t (&a)[2][4]) const {
-    decode_half<kForm>(palette_, first, second, half, lane, a);
-    if constexpr (kForm == WeightForm::kPalette) {
-      if (has_verbatim_) {
-        patch_fragments(*weights_, num_chunks(), strip_tile_ + tile_, half, lane, a);
+                                         std::uint32_t (&a)[2][4]) {
+    decode_half<kForm>(palette_, first, second, half, a);
+    if (is_special_) {
+      if constexpr (kForm == WeightForm::kPalette) {
+        verbatim_.patch(*weights_, strip_tile_ + tile_, half, lane, a);
       }
+      const std::uint32_t cols = params_->k - tile_ * layout::kTileCols;
+      if (cols < layout::kTileCols) clear_padding(cols, half, lane, a);
     }
-    const std::uint32_t cols = params_->k - tile_ * layout::kTileCols;
-    if (cols < layout::kTileCols) clear_padding(cols, half, lane, a);
   }
 
  private:
@@ -184,8 +189,8 @@ class StripDecoder {
   const WeightPointers* weights_ = nullptr;
   PaletteDecoder palette_{};
   std::uint32_t strip_tile_ = 0, tile_ = 0;
-  bool has_verbatim_ = false;
-  VerbatimMask mask_;
+  bool is_special_ = false;  ///< verbatim rows, or padding
+  VerbatimRows verbatim_;
 };
 
 }  // namespace unweight::matmul

@@ -44,7 +44,8 @@ class TileMultiplier {
   /// acc += the tile at hand; the products may still be under way when it returns, those of the
   /// tile before are not.
   __device__ __forceinline__ void multiply(StripDecoder<kForm> (&decoders)[kBlocks],
-                                           const std::uint32_t (&strips)[kBlocks],
+                                           const std::uint32_t (&first_at)[kBlocks],
+                                           const std::uint32_t (&second_at)[kBlocks],
                                            std::uint32_t num_strips, std::uint32_t tile,
                                            bool is_last, Fragments (&a)[kBlocks],
                                            float (&acc)[kBlocks][kTokens / 2]) {
@@ -54,11 +55,12 @@ class TileMultiplier {
 #pragma unroll
     for (std::uint32_t b = 0; b < kBlocks; ++b) {
       if (b != 0 && kWgmmaConsumerWarps * b + warpgroup_strip_ >= num_strips) continue;
-      decoders[b].begin_tile(tile);
+      decoders[b].begin_tile(tile, lane_);
 #pragma unroll
       for (std::uint32_t half = 0; half < 2; ++half) {
-        decoders[b].decode(stage + map_.first(strips[b], tile_in_stage_),
-                           stage + map_.second(strips[b], tile_in_stage_), half, lane_, a[b][half]);
+        decoders[b].decode(stage + first_at[b] + tile_in_stage_ * kFirstBytes<kForm>,
+                           stage + second_at[b] + tile_in_stage_ * kSecondBytes<kForm>, half, lane_,
+                           a[b][half]);
       }
       ptx::wgmma_fence();
 #pragma unroll
@@ -144,14 +146,15 @@ __global__ void __launch_bounds__(kWgmmaThreads, 1)
   const Share share(params);
 
   if (warp >= kWgmmaConsumerWarps) {
-    ptx::setmaxnreg_dec<40>();
+    ptx::setmaxnreg_dec<56>();
     if (warp == kWgmmaConsumerWarps) {
       StageProducer<kForm, kTokens>(params, x, share, ring, full, empty, lane).run();
     }
   } else {
-    ptx::setmaxnreg_inc<232>();
+    ptx::setmaxnreg_inc<224>();
     constexpr std::uint32_t kNumThreads = kWgmmaConsumerWarps * layout::kLanes;
     const KRange range(params, share.part);
+    const StageMap<kForm, kTokens> map(params);
     const std::uint32_t leading = PartialSums(params).leading;
     auto* const sums = reinterpret_cast<float*>(dynamic + params.epilogue_offset);
     // With two matrices a strip's parity says which; 4 strips further it is the same.
@@ -166,22 +169,25 @@ __global__ void __launch_bounds__(kWgmmaThreads, 1)
       const Item item = Item::of(params, i, share.rank, kTokens);
       float acc[kBlocks][kTokens / 2] = {};
       // A strip that the tile lacks is read from where another one lies, and never stored.
-      std::uint32_t strips[kBlocks];
+      std::uint32_t first_at[kBlocks], second_at[kBlocks];
 #pragma unroll
       for (std::uint32_t b = 0; b < kBlocks; ++b) {
         const std::uint32_t mine = kWgmmaConsumerWarps * b + warp;
-        strips[b] = mine < item.num_strips ? mine : warp % params.num_matrices;
-        decoders[b].begin_strip(item.first_strip + strips[b] / params.num_matrices, range.begin);
+        const std::uint32_t local = mine < item.num_strips ? mine : warp % params.num_matrices;
+        first_at[b] = map.first(local, 0) + 16 * lane;
+        second_at[b] = map.second(local, 0) + 16 * lane;
+        decoders[b].begin_strip(item.first_strip + local / params.num_matrices, range.begin, lane);
       }
       const std::uint32_t last = range.end - 1;
       if (warp / 4 * 4 < item.num_strips) {
         // Two sets of fragments in all: one is decoded while the other is multiplied.
         typename TileMultiplier<kForm, kTokens, kBlocks>::Fragments a[2 / kBlocks][kBlocks];
         for (std::uint32_t tile = range.begin; tile < range.end; tile += 2) {
-          multiplier.multiply(decoders, strips, item.num_strips, tile, tile == last, a[0], acc);
+          multiplier.multiply(decoders, first_at, second_at, item.num_strips, tile, tile == last,
+                              a[0], acc);
           if (tile != last) {
-            multiplier.multiply(decoders, strips, item.num_strips, tile + 1, tile + 1 == last,
-                                a[2 / kBlocks - 1], acc);
+            multiplier.multiply(decoders, first_at, second_at, item.num_strips, tile + 1,
+                                tile + 1 == last, a[2 / kBlocks - 1], acc);
           }
         }
         multiplier.finish();

@@ -94,21 +94,36 @@ struct StageMap {
 /// The warp that fills stages. Weights first, for as many stages as there are: they depend on no
 /// kernel before this one. Activations when those have ended; with multicast each CTA of the
 /// cluster brings its share of the tokens to all of them.
+///
+/// A stage has a few hundred clocks: everything that depends on the item alone is done once an
+/// item, and every lane has one copy of a stage, of one section of one strip, whose source moves
+/// on.
 template <WeightForm kForm, std::uint32_t kTokens>
 class StageProducer {
  public:
-  __device__ StageProducer(const MatmulParams& params, const CUtensorMap& x, const Share& share,
-                           std::uint32_t ring, std::uint32_t full, std::uint32_t empty,
-                           std::uint32_t lane)
+  static constexpr std::uint32_t kSections = kSecondBytes<kForm> != 0 ? 2 : 1;
+  static_assert(kMaxStripsPerTile * kSections <= layout::kLanes);
+
+  __device__ __forceinline__ StageProducer(const MatmulParams& params, const CUtensorMap& x,
+                                           const Share& share, std::uint32_t ring,
+                                           std::uint32_t full, std::uint32_t empty,
+                                           std::uint32_t lane)
       : params_(params),
         x_(x),
         share_(share),
         range_(params, share.part),
-        map_(params),
         ring_(ring),
         full_(full),
         empty_(empty),
-        lane_(lane) {}
+        lane_(lane) {
+    const StageMap<kForm, kTokens> map(params);
+    const std::uint32_t strip = lane / kSections;
+    const bool is_first = lane % kSections == 0;
+    lane_tile_bytes_ = is_first ? kFirstBytes<kForm> : kSecondBytes<kForm>;
+    lane_target_ = is_first ? map.first(strip, 0) : map.second(strip, 0);
+    const WeightPointers& from = params.weights[params.num_matrices == 2 ? strip % 2 : 0];
+    lane_section_ = is_first ? from.first : from.second;
+  }
 
   __device__ __forceinline__ void run() {
     const std::uint32_t my_items =
@@ -117,12 +132,17 @@ class StageProducer {
             : 0;
     const std::uint32_t total = my_items * range_.num_stages(params_);
     const std::uint32_t ahead = min(total, params_.num_stages);
-    Cursor weights{share_.first_item, range_.begin}, tokens = weights;
+    if (total == 0) {
+      ptx::griddepcontrol_wait();
+      return;
+    }
+    Cursor at = start();
     for (std::uint32_t i = 0; i < ahead; ++i) {
-      fill_weights(weights, i);
-      advance(weights);
+      fill_weights(at, i);
+      advance(at);
     }
     ptx::griddepcontrol_wait();
+    Cursor tokens = start();
     for (std::uint32_t i = 0; i < ahead; ++i) {
       fill_tokens(tokens, i);
       advance(tokens);
@@ -130,9 +150,9 @@ class StageProducer {
     std::uint32_t slot = 0, parity = 0;
     for (std::uint32_t i = ahead; i < total; ++i) {
       ptx::mbarrier_wait(empty_ + 8 * slot, parity);
-      fill_weights(weights, slot);
-      fill_tokens(weights, slot);
-      advance(weights);
+      fill_weights(at, slot);
+      fill_tokens(at, slot);
+      advance(at);
       if (++slot == params_.num_stages) {
         slot = 0;
         parity ^= 1;
@@ -142,57 +162,63 @@ class StageProducer {
 
  private:
   struct Cursor {
-    std::uint32_t item, tile;
+    std::uint32_t item_number, tile;
+    std::uint32_t num_strips, first_token;
+    const std::uint8_t* source;  ///< of this lane's next copy
   };
+  __device__ __forceinline__ void enter_item(Cursor& at) const {
+    const Item item = Item::of(params_, at.item_number, share_.rank, kTokens);
+    const std::uint32_t strip = item.first_strip + (lane_ / kSections) / params_.num_matrices;
+    at.tile = range_.begin;
+    at.num_strips = item.num_strips;
+    at.first_token = item.first_token;
+    at.source = lane_section_ +
+                (std::uint64_t{strip} * params_.num_k_tiles + range_.begin) * lane_tile_bytes_;
+  }
+  __device__ __forceinline__ Cursor start() const {
+    Cursor at;
+    at.item_number = share_.first_item;
+    enter_item(at);
+    return at;
+  }
   __device__ __forceinline__ void advance(Cursor& at) const {
     at.tile += params_.tiles_per_stage;
+    at.source += params_.tiles_per_stage * lane_tile_bytes_;
     if (at.tile >= range_.end) {
-      at.tile = range_.begin;
-      at.item += share_.item_step;
+      at.item_number += share_.item_step;
+      enter_item(at);
     }
   }
+  [[nodiscard]] __device__ __forceinline__ std::uint32_t tiles_of(const Cursor& at) const {
+    return min(params_.tiles_per_stage, range_.end - at.tile);
+  }
 
-  __device__ __forceinline__ void fill_weights(const Cursor& at, std::uint32_t slot) {
-    constexpr std::uint32_t kSections = kSecondBytes<kForm> != 0 ? 2 : 1;
-    const Item item = Item::of(params_, at.item, share_.rank, kTokens);
-    const std::uint32_t tiles = min(params_.tiles_per_stage, range_.end - at.tile);
+  __device__ __forceinline__ void fill_weights(const Cursor& at, std::uint32_t slot) const {
+    const std::uint32_t tiles = tiles_of(at);
     const std::uint32_t barrier = full_ + 8 * slot, stage = ring_ + slot * params_.stage_bytes;
     if (lane_ == 0) {
       ptx::mbarrier_arrive_expect_tx(
-          barrier, tiles * (item.num_strips * (kFirstBytes<kForm> + kSecondBytes<kForm>)+kTokens *
+          barrier, tiles * (at.num_strips * (kFirstBytes<kForm> + kSecondBytes<kForm>)+kTokens *
                             kTokenTileBytes));
     }
     __syncwarp();
-    for (std::uint32_t i = lane_; i < item.num_strips * kSections; i += layout::kLanes) {
-      const std::uint32_t strip = i / kSections;
-      const std::uint32_t matrix = params_.num_matrices == 2 ? strip % 2 : 0;
-      const std::uint32_t its_strip = item.first_strip + strip / params_.num_matrices;
-      const std::uint64_t tile = std::uint64_t{its_strip} * params_.num_k_tiles + at.tile;
-      const WeightPointers& from = params_.weights[matrix];
-      if (kSections == 1 || i % kSections == 0) {
-        ptx::bulk_copy_to_shared(stage + map_.first(strip, 0),
-                                 from.first + tile * kFirstBytes<kForm>, tiles * kFirstBytes<kForm>,
-                                 barrier);
-      } else {
-        ptx::bulk_copy_to_shared(stage + map_.second(strip, 0),
-                                 from.second + tile * kSecondBytes<kForm>,
-                                 tiles * kSecondBytes<kForm>, barrier);
-      }
+    if (lane_ < at.num_strips * kSections) {
+      ptx::bulk_copy_to_shared(stage + lane_target_, at.source, tiles * lane_tile_bytes_, barrier);
     }
   }
-  __device__ __forceinline__ void fill_tokens(const Cursor& at, std::uint32_t slot) {
+  __device__ __forceinline__ void fill_tokens(const Cursor& at, std::uint32_t slot) const {
     if (lane_ != 0) return;
-    const Item item = Item::of(params_, at.item, share_.rank, kTokens);
-    const std::uint32_t tiles = min(params_.tiles_per_stage, range_.end - at.tile);
+    const std::uint32_t tiles = tiles_of(at);
     const std::uint32_t stage = ring_ + slot * params_.stage_bytes, barrier = full_ + 8 * slot;
     for (std::uint32_t i = 0; i < tiles; ++i) {
       const std::uint32_t column = (at.tile + i) * layout::kTileCols;
+      const std::uint32_t target = stage + i * (kTokens * kTokenTileBytes);
       if (params_.multicast == 1) {
-        ptx::tensor_copy_to_shared(stage + map_.tokens(i), x_, column, item.first_token, barrier);
+        ptx::tensor_copy_to_shared(target, x_, column, at.first_token, barrier);
       } else {
         const std::uint32_t token = share_.rank * (kTokens / params_.multicast);
-        ptx::tensor_multicast_to_shared(stage + map_.tokens(i) + token * kTokenTileBytes, x_,
-                                        column, item.first_token + token, barrier,
+        ptx::tensor_multicast_to_shared(target + token * kTokenTileBytes, x_, column,
+                                        at.first_token + token, barrier,
                                         (1u << params_.multicast) - 1);
       }
     }
@@ -202,8 +228,9 @@ class StageProducer {
   const CUtensorMap& x_;
   const Share& share_;
   KRange range_;
-  StageMap<kForm, kTokens> map_;
   std::uint32_t ring_, full_, empty_, lane_;
+  std::uint32_t lane_tile_bytes_, lane_target_;
+  const std::uint8_t* lane_section_;
 };
 
 /// A consumer's place in the ring.
