@@ -40,12 +40,29 @@ struct Sum {
 };
 
 inline Sum dot_float64(const std::uint16_t* w, const std::uint16_t* x, std::uint64_t k) {
-  Sum s;
-  for (std::uint64_t i = 0; i < k; ++i) {
+  constexpr std::uint64_t kLanes = 8;  // sums that the compiler can keep side by side
+  double sums[kLanes] = {}, magnitudes[kLanes] = {};
+  const auto add = [&](std::uint64_t lane, std::uint64_t i) {
     const double product = from_bf16(w[i]) * from_bf16(x[i]);
-    s.sum += product;
-    s.magnitude += std::abs(product);
-    if (std::isfinite(product)) s.finite_magnitude += std::abs(product);
+    sums[lane] += product;
+    magnitudes[lane] += std::abs(product);
+  };
+  std::uint64_t i = 0;
+  for (; i + kLanes <= k; i += kLanes) {
+    for (std::uint64_t lane = 0; lane < kLanes; ++lane) add(lane, i + lane);
+  }
+  for (; i < k; ++i) add(0, i);
+  Sum s;
+  for (std::uint64_t lane = 0; lane < kLanes; ++lane) {
+    s.sum += sums[lane];
+    s.magnitude += magnitudes[lane];
+  }
+  s.finite_magnitude = s.magnitude;
+  if (std::isfinite(s.magnitude)) return s;
+  s.finite_magnitude = 0;
+  for (i = 0; i < k; ++i) {
+    const double product = std::abs(from_bf16(w[i]) * from_bf16(x[i]));
+    if (std::isfinite(product)) s.finite_magnitude += product;
   }
   return s;
 }
