@@ -112,9 +112,10 @@ inline double silu_float64(double g) {
 }
 
 /// The same for silu(gate) * up. silu's slope is within [-0.1, 1.1], so it passes gate's error on
-/// by 1.1; `function_error` is the relative error of exp, division and product in fp32.
+/// by 1.1; `function_error` * (1 + |gate|) is the relative error of exp (whose argument is
+/// rounded), division and product in fp32.
 inline std::string check_swiglu(std::uint16_t got, const Sum& gate, const Sum& up, std::uint64_t k,
-                                double slack = 2, double function_error = 0x1p-20) {
+                                double slack = 2, double function_error = 0x1p-21) {
   if (gate.magnitude > kSafeMagnitude || up.magnitude > kSafeMagnitude ||
       std::isnan(gate.magnitude) || std::isnan(up.magnitude)) {
     return std::isnan(gate.sum) || std::isnan(up.sum)
@@ -124,7 +125,8 @@ inline std::string check_swiglu(std::uint16_t got, const Sum& gate, const Sum& u
   const double gate_error = fp32_error(gate.magnitude, k + 3, slack);
   const double up_error = fp32_error(up.magnitude, k + 3, slack);
   const double s = silu_float64(gate.sum);
-  const double silu_error = 1.1 * gate_error + function_error * std::abs(s) + 0x1p-120;
+  const double silu_error =
+      1.1 * gate_error + function_error * (1 + std::abs(gate.sum)) * std::abs(s) + 0x1p-120;
   const double product = s * up.sum;
   const double error = silu_error * (std::abs(up.sum) + up_error) + std::abs(s) * up_error +
                        function_error * std::abs(product) + 0x1p-126;

@@ -102,6 +102,7 @@ class Multiply {
 
  private:
   Result<void> widen_tokens(std::uint64_t first, std::uint64_t count) {
+    if (x_.cols == 0) return {};
     tokens_.resize(std::max<std::size_t>(tokens_.size(), count * padded_cols_));
     return pool_.parallel_for(count, [&](std::size_t t, unsigned) -> Result<void> {
       const std::uint16_t* from = x_.data + (first + t) * x_.row_stride_elems;
@@ -125,7 +126,7 @@ class Multiply {
     }
     for (std::uint64_t t = 0; t < num_tokens; ++t) {
       store_token(first_token + t, first_row, num_rows, scratch.sums[0].data() + t * num_rows,
-                  scratch.sums[1].data() + t * num_rows);
+                  views_[1] == nullptr ? nullptr : scratch.sums[1].data() + t * num_rows);
     }
     return {};
   }
@@ -147,6 +148,7 @@ class Multiply {
                                 {to.data(), first_row, num_rows, padded_cols_});
   }
 
+  /// up_sums: with swiglu, else null.
   void store_token(std::uint64_t token, std::uint64_t first_row, std::uint64_t num_rows,
                    const float* sums, const float* up_sums) const {
     std::uint16_t* to = y_.data + token * y_.row_stride_elems + first_row;
@@ -157,7 +159,7 @@ class Multiply {
             : added_.residual + token * added_.residual_stride_elems + first_row;
     for (std::uint64_t r = 0; r < num_rows; ++r) {
       float value = sums[r];
-      if (views_[1] != nullptr) value = value / (1.0f + std::exp(-value)) * up_sums[r];
+      if (up_sums != nullptr) value = value / (1.0f + std::exp(-value)) * up_sums[r];
       if (bias != nullptr) value += widen(bias[r]);
       if (residual != nullptr) value += widen(residual[r]);
       to[r] = round_to_bf16(value);

@@ -38,10 +38,11 @@ void count(benchmark::State& state, std::uint64_t tokens) {
 }
 
 void decode(benchmark::State& state, Family family) {
+  const std::vector<std::byte>& packed = blob(family);
   std::vector<std::uint16_t> out(kRows * kCols);
   const auto threads = static_cast<unsigned>(state.range(0));
   for (auto _ : state) {
-    if (!unweight::decode(blob(family), {out.data(), kRows, kCols, kCols},
+    if (!unweight::decode(packed, {out.data(), kRows, kCols, kCols},
                           {.num_threads = threads, .verify_checksums = false})) {
       std::abort();
     }
@@ -50,9 +51,10 @@ void decode(benchmark::State& state, Family family) {
 }
 
 void open(benchmark::State& state, Family family) {
+  const std::vector<std::byte>& packed = blob(family);
   const auto threads = static_cast<unsigned>(state.range(0));
   for (auto _ : state) {
-    if (!unweight::CpuWeights::open(blob(family), threads)) std::abort();
+    if (!unweight::CpuWeights::open(packed, threads)) std::abort();
   }
   count(state, 0);
 }

@@ -92,6 +92,7 @@ TEST_P(DotKernels, SumsInThePromisedOrder) {
       }
     }
     compare(GetParam(), values, 16, 4, 4096);
+    compare(GetParam(), values, 9, 2, 1040);
   }
 }
 

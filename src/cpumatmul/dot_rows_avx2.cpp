@@ -9,7 +9,6 @@ namespace {
 struct Avx2Vec {
   static constexpr std::uint32_t kWidth = 8;
   using Register = __m256;
-  static Register zero() { return _mm256_setzero_ps(); }
   static Register load(const float* from) { return _mm256_loadu_ps(from); }
   static Register widen(const std::uint16_t* from) {
     const __m128i words = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));

@@ -11,7 +11,6 @@ namespace {
 struct Avx512Vec {
   static constexpr std::uint32_t kWidth = 16;
   using Register = __m512;
-  static Register zero() { return _mm512_setzero_ps(); }
   static Register load(const float* from) { return _mm512_loadu_ps(from); }
   static Register widen(const std::uint16_t* from) {
     const __m256i words = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));

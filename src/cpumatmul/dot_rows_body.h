@@ -5,40 +5,48 @@
 // standard library is called here.
 //
 //   Vec::kWidth                    partial sums in one vector; divides kPartialSums
-//   Vec::zero() load(f) widen(w)   from floats, from BF16
+//   Vec::load(f), widen(w)         from floats, from BF16
 //   Vec::add_product(a, b, c)      a * b + c, rounded once
 //   Vec::store(f, v)
 //
-// A vector takes columns j, j + 16, j + 32, ... If it is narrower than 16, the weights are gone
-// through several times, with other columns each.
+// A vector takes columns j, j + 16, j + 32, ... If it is narrower than 16, columns are gone through
+// several times, a block of them that the first-level cache holds at once.
 #pragma once
 
 #include "cpumatmul/dot_kernels.h"
 
 namespace unweight::cpumatmul {
 
+inline constexpr std::size_t kBlockCols = 1024;  // 4 KiB a token, 2 KiB a row
+
 template <typename Vec, std::uint32_t kRows, std::uint32_t kTokens>
 inline void dot_block(const DotProblem& p, std::uint32_t row, std::uint32_t token) {
   const std::uint16_t* w = p.weights + row * p.weight_stride;
   const float* x = p.tokens + token * p.token_stride;
-  float partial[kRows][kTokens][kPartialSums];
-  for (std::uint32_t pass = 0; pass < kPartialSums; pass += Vec::kWidth) {
-    typename Vec::Register sums[kRows][kTokens];
-    for (auto& of_row : sums) {
-      for (auto& sum : of_row) sum = Vec::zero();
-    }
-    for (std::size_t k = pass; k < p.padded_cols; k += kPartialSums) {
-      typename Vec::Register tokens[kTokens];
-      for (std::uint32_t t = 0; t < kTokens; ++t) tokens[t] = Vec::load(x + t * p.token_stride + k);
+  float partial[kRows][kTokens][kPartialSums] = {};
+  for (std::size_t begin = 0; begin < p.padded_cols; begin += kBlockCols) {
+    const std::size_t left = p.padded_cols - begin;
+    const std::size_t end = begin + (left < kBlockCols ? left : kBlockCols);
+    for (std::uint32_t pass = 0; pass < kPartialSums; pass += Vec::kWidth) {
+      typename Vec::Register sums[kRows][kTokens];
       for (std::uint32_t r = 0; r < kRows; ++r) {
-        const typename Vec::Register weights = Vec::widen(w + r * p.weight_stride + k);
+        for (std::uint32_t t = 0; t < kTokens; ++t) sums[r][t] = Vec::load(&partial[r][t][pass]);
+      }
+      for (std::size_t k = begin + pass; k < end; k += kPartialSums) {
+        typename Vec::Register tokens[kTokens];
         for (std::uint32_t t = 0; t < kTokens; ++t) {
-          sums[r][t] = Vec::add_product(weights, tokens[t], sums[r][t]);
+          tokens[t] = Vec::load(x + t * p.token_stride + k);
+        }
+        for (std::uint32_t r = 0; r < kRows; ++r) {
+          const typename Vec::Register weights = Vec::widen(w + r * p.weight_stride + k);
+          for (std::uint32_t t = 0; t < kTokens; ++t) {
+            sums[r][t] = Vec::add_product(weights, tokens[t], sums[r][t]);
+          }
         }
       }
-    }
-    for (std::uint32_t r = 0; r < kRows; ++r) {
-      for (std::uint32_t t = 0; t < kTokens; ++t) Vec::store(&partial[r][t][pass], sums[r][t]);
+      for (std::uint32_t r = 0; r < kRows; ++r) {
+        for (std::uint32_t t = 0; t < kTokens; ++t) Vec::store(&partial[r][t][pass], sums[r][t]);
+      }
     }
   }
   for (std::uint32_t r = 0; r < kRows; ++r) {

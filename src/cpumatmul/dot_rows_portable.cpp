@@ -11,7 +11,6 @@ struct PortableVec {
   struct Register {
     float lane[kWidth];
   };
-  static Register zero() { return {}; }
   static Register load(const float* from) { return {{from[0], from[1], from[2], from[3]}}; }
   static Register widen(const std::uint16_t* from) {
     Register widened;
