@@ -16,8 +16,8 @@ import sys
 from pathlib import Path, PurePosixPath
 
 # Data flows from left to right. gpu .. model are the next milestone.
-ROOMS = ("base", "layout", "safetensors", "analysis", "codec", "packed", "bundle", "capi",
-         "gpu", "kernels", "matmul", "load", "gpucapi", "runtime", "model", "cli")
+ROOMS = ("base", "layout", "safetensors", "analysis", "codec", "packed", "cpumatmul", "bundle",
+         "capi", "gpu", "kernels", "matmul", "load", "gpucapi", "runtime", "model", "cli")
 CUDA_ROOMS = ROOMS[ROOMS.index("gpu"):ROOMS.index("cli")]
 
 CODE_SUFFIXES = {".h", ".hpp", ".c", ".cpp", ".cu", ".cuh", ".py", ".sh", ".cmake"}

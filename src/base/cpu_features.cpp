@@ -28,13 +28,14 @@ constexpr bool has_all(std::uint64_t value, std::uint64_t bits) {
 Isa detect() noexcept {
   constexpr std::uint64_t kXcr0Ymm = 0x06;  // XMM, YMM
   constexpr std::uint64_t kXcr0Zmm = 0xE6;  // and opmask, the upper ZMM halves, ZMM16-31
-  constexpr std::uint32_t kOsxsave = 1U << 27;
+  constexpr std::uint32_t kOsxsaveAndFma = (1U << 27) | (1U << 12);             // leaf 1 ECX
   constexpr std::uint32_t kAvx2AndBmi2 = (1U << 5) | (1U << 8);                 // leaf 7 EBX
   constexpr std::uint32_t kAvx512FBwVl = (1U << 16) | (1U << 30) | (1U << 31);  // leaf 7 EBX
   constexpr std::uint32_t kAvx512VbmiVbmi2 = (1U << 1) | (1U << 6);             // leaf 7 ECX
 
   unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
-  if (__get_cpuid(1, &eax, &ebx, &ecx, &edx) == 0 || !has_all(ecx, kOsxsave)) return Isa::kPortable;
+  if (__get_cpuid(1, &eax, &ebx, &ecx, &edx) == 0 || !has_all(ecx, kOsxsaveAndFma))
+    return Isa::kPortable;
   const std::uint64_t xcr0 = saved_register_files();
   if (__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) == 0) return Isa::kPortable;
   if (!has_all(xcr0, kXcr0Ymm) || !has_all(ebx, kAvx2AndBmi2)) return Isa::kPortable;

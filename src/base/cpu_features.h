@@ -5,8 +5,8 @@
 
 namespace unweight {
 
-/// What the codec's kernels are written for. kAvx512 needs F, BW, VL, VBMI, VBMI2 and the operating
-/// system's consent (XCR0); kAvx2 needs AVX2 and BMI2.
+/// What kernels are written for. kAvx512 needs F, BW, VL, VBMI, VBMI2 and the operating system's
+/// consent (XCR0); kAvx2 needs AVX2, BMI2 and FMA.
 enum class Isa : std::uint8_t { kPortable = 0, kAvx2 = 1, kAvx512 = 2 };
 
 [[nodiscard]] const char* isa_name(Isa isa) noexcept;
