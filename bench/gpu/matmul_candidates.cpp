@@ -18,7 +18,7 @@ constexpr std::uint32_t kHalfSharedBytes = 112 * 1024;
 constexpr std::uint32_t kWholeSharedBytes = 226 * 1024;
 constexpr std::uint32_t kMostStages = 16;
 constexpr std::uint32_t kFewestWarps = 4, kMostWarps = 16;  // consumers
-constexpr std::uint32_t kMostStripsOfMma = 28;
+constexpr std::uint32_t kMostStripsOfMma = 28, kMostStripsOfWgmma = 16;
 constexpr std::uint64_t kMostTokensOfMma = 64;
 constexpr std::uint64_t kFewestTokensOfWgmma = 32;
 
@@ -73,12 +73,12 @@ class Candidates {
 };
 
 /// All CTAs busy with equally many tiles: with one if tiles may be that large, up to four more; and
-/// half of the CTAs with one.
-std::set<std::uint32_t> strips_for(std::uint64_t strips, std::uint32_t k_parts,
-                                   std::uint32_t num_ctas) {
-  const std::uint32_t whole = divide_up(strips * k_parts, num_ctas);
-  const std::uint32_t fewest_rounds = divide_up(whole, kMostStripsOfMma);
-  std::set<std::uint32_t> options{std::min(2 * whole, kMostStripsOfMma)};
+/// half of the CTAs with one. `strips`: of all tokens and parts of K.
+std::set<std::uint32_t> strips_for(std::uint64_t strips, std::uint32_t num_ctas,
+                                   std::uint32_t most) {
+  const std::uint32_t whole = divide_up(strips, num_ctas);
+  const std::uint32_t fewest_rounds = divide_up(whole, most);
+  std::set<std::uint32_t> options{std::min(2 * whole, most)};
   for (std::uint32_t rounds = fewest_rounds; rounds < fewest_rounds + 5; ++rounds)
     options.insert(divide_up(whole, rounds));
   return options;
@@ -91,7 +91,8 @@ void add_mma(const MatmulProblem& problem, std::uint32_t num_sms, Candidates* ca
   const std::uint64_t strips = divide_up(problem.n, layout::kTileRows);
   for (const std::uint32_t k_parts : {1u, 2u, 4u}) {
     c.k_parts = k_parts;
-    for (const std::uint32_t tile_strips : strips_for(strips, k_parts, num_sms)) {
+    for (const std::uint32_t tile_strips :
+         strips_for(strips * k_parts, num_sms, kMostStripsOfMma)) {
       c.strips_per_tile = tile_strips;
       for (const std::uint32_t warp_strips : {1u, 2u}) {
         if (warp_strips > tile_strips) continue;
@@ -111,17 +112,23 @@ void add_mma(const MatmulProblem& problem, std::uint32_t num_sms, Candidates* ca
   }
 }
 
-void add_wgmma(const MatmulProblem& problem, Candidates* candidates) {
+void add_wgmma(const MatmulProblem& problem, std::uint32_t num_sms, Candidates* candidates) {
   MatmulConfig c;
   c.kernel = Kernel::kWgmma;
-  for (const std::uint32_t tokens : {64u, 128u, 256u}) {
-    // Half of a tile's tokens may be padding, not more.
-    if (tokens > 64 && problem.m <= tokens / 2) continue;
+  const std::uint64_t strips = divide_up(problem.n, layout::kTileRows);
+  for (const std::uint32_t tokens : {32u, 64u, 128u, 256u}) {
+    // Half of a tile's tokens may be padding, not more; narrow tiles decode weights too often.
+    const bool is_too_wide = tokens > 32 && problem.m <= tokens / 2;
+    const bool is_too_narrow = tokens < 128 && problem.m > 8 * tokens;
+    if (is_too_wide || is_too_narrow) continue;
     c.tokens_per_tile = tokens;
-    for (const std::uint32_t strips : {4u, 8u, 12u, 16u}) {
-      c.strips_per_tile = strips;
-      for (const std::uint32_t k_parts : {1u, 2u, 4u, 8u}) {
-        c.k_parts = k_parts;
+    for (const std::uint32_t k_parts : {1u, 2u, 4u, 8u}) {
+      c.k_parts = k_parts;
+      std::set<std::uint32_t> tile_strips =
+          strips_for(strips * divide_up(problem.m, tokens) * k_parts, num_sms, kMostStripsOfWgmma);
+      tile_strips.insert({4, 8, 12, 16});
+      for (const std::uint32_t some : tile_strips) {
+        c.strips_per_tile = some;
         for (const std::uint32_t multicast : {1u, 2u}) {
           c.multicast = multicast;
           for (const std::uint32_t tiles : {1u, 2u}) {
@@ -141,7 +148,8 @@ std::vector<MatmulConfig> matmul_candidates(const MatmulProblem& problem, std::u
   Candidates candidates(problem);
   const auto wanted = [&](Kernel k) { return !kernel || *kernel == k; };
   if (wanted(Kernel::kMma) && problem.m <= kMostTokensOfMma) add_mma(problem, num_sms, &candidates);
-  if (wanted(Kernel::kWgmma) && problem.m >= kFewestTokensOfWgmma) add_wgmma(problem, &candidates);
+  if (wanted(Kernel::kWgmma) && problem.m >= kFewestTokensOfWgmma)
+    add_wgmma(problem, num_sms, &candidates);
   return candidates.take_all();
 }
 

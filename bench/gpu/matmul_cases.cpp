@@ -77,9 +77,10 @@ Result<void> FusedMatmul::try_run(std::uint32_t copy, std::uint32_t which, bool 
 }
 
 Timing FusedMatmul::time(const TimeBudget& budget, bool dependent) const {
+  const std::string name = describe(*this);
   return time_within(budget, shape->num_copies(), shape->stream(),
                      [&](std::uint32_t copy, cudaStream_t stream) {
-                       require(try_run(copy, 0, dependent, stream), "matmul");
+                       require(try_run(copy, 0, dependent, stream), name.c_str());
                      });
 }
 
@@ -127,6 +128,7 @@ std::string MatmulChecker::run_and_compare(const FusedMatmul& matmul, bool depen
   shape_.poison_y(1, matmul.m);
   const Result<void> started = matmul.try_run(0, 1, dependent, shape_.stream());
   if (!started) return fmt::format("{}: {}", what, started.error().message);
+  require(cudaStreamSynchronize(shape_.stream()), describe(matmul).c_str());
   const std::uint64_t different =
       count_differences(shape_.y(0, matmul.m).data, shape_.y(1, matmul.m).data,
                         matmul.m * shape_.n(), shape_.stream());

@@ -128,6 +128,10 @@ std::optional<MatmulArguments> parse_matmul_arguments(int argc, char** argv) {
   if (!arguments.plain && !arguments.dependent) return std::nullopt;
   if (arguments.shapes.empty()) arguments.shapes = arguments.quick ? kQuickShapes : kShapes;
   if (arguments.tokens.empty()) arguments.tokens = arguments.quick ? kQuickTokens : kTokens;
+  if (arguments.forms.empty()) {
+    arguments.forms = {WeightForm::kPalette};
+    if (!arguments.sweep) arguments.forms.push_back(WeightForm::kTiles);
+  }
   return arguments;
 }
 

@@ -18,9 +18,9 @@ struct WeightShape {
 
 struct MatmulArguments {
   std::vector<WeightShape> shapes;
-  std::vector<std::uint64_t> tokens;  ///< the values of M
-  std::vector<gpu::WeightForm> forms{gpu::WeightForm::kPalette, gpu::WeightForm::kTiles};
-  std::string results;  ///< folder; empty: no file
+  std::vector<std::uint64_t> tokens;   ///< the values of M
+  std::vector<gpu::WeightForm> forms;  ///< default: palette and tiles; of a sweep, palette
+  std::string results;                 ///< folder; empty: no file
   bool plain = true, dependent = true;
   bool check = true;
   bool baseline = true;

@@ -146,14 +146,23 @@ std::string tuned_line(const FusedMatmul& matmul, const Tried& best,
   return line;
 }
 
+/// What the planner says today goes first: nothing much slower is looked at twice.
+std::vector<gpu::MatmulConfig> configs_for(const gpu::MatmulProblem& problem,
+                                           const MatmulSweep& sweep) {
+  std::vector<gpu::MatmulConfig> configs =
+      matmul_candidates(problem, sweep.num_sms, sweep.arguments->kernel);
+  const Result<gpu::MatmulConfig> planned = gpu::plan_matmul(problem);
+  if (!planned) return configs;
+  const std::string text = config_text(planned.value());
+  std::erase_if(configs, [&](const auto& config) { return config_text(config) == text; });
+  configs.insert(configs.begin(), planned.value());
+  return configs;
+}
+
 void sweep_form(FusedMatmul matmul, const std::vector<TimedPlan>& blas,
                 const MatmulChecker* checker, MatmulSweep* sweep) {
   const auto start = std::chrono::steady_clock::now();
-  std::vector<gpu::MatmulConfig> configs =
-      matmul_candidates(matmul.problem(), sweep->num_sms, sweep->arguments->kernel);
-  // What the planner says today goes first: nothing slower is looked at twice.
-  if (const auto planned = gpu::plan_matmul(matmul.problem()))
-    configs.insert(configs.begin(), planned.value());
+  const std::vector<gpu::MatmulConfig> configs = configs_for(matmul.problem(), *sweep);
   CaseSweep of_case(matmul, *sweep->arguments, blas, checker);
   for (const gpu::MatmulConfig& config : configs)
     if (!of_case.run(config)) ++sweep->num_failed;
