@@ -9,6 +9,7 @@
 #   tools/gpu.sh bench              results file, baselines, docs/results
 #   tools/gpu.sh bench OPTION...    part of it, for development: options of codec_gpu_bench; the results
 #                                   file goes to build/gpu-results, nothing else happens
+#   tools/gpu.sh bench matmul OPTION...   the same with matmul_gpu_bench
 #
 # Environment:
 #   UNWEIGHT_GPU_BUILD       a build folder that is there already (from another machine of the same
@@ -127,16 +128,22 @@ case $task in
     if [ $# -gt 0 ]; then results=build/gpu-results; fi
     results=${UNWEIGHT_GPU_RESULTS:-$results}
     export UNWEIGHT_COMMIT=${UNWEIGHT_COMMIT:-$(commit)}
+    first=codec_gpu_bench only_first=false
+    if [ $# -gt 0 ]; then only_first=true; fi
+    if [ "${1:-}" = matmul ]; then first=matmul_gpu_bench; shift; fi
     status=0
-    "$build/bin/codec_gpu_bench" --results "$results" "$@" || status=$?
+    "$build/bin/$first" --results "$results" "$@" || status=$?
     if [ "$status" -eq "$kNotRun" ]; then
       say "compiled, NOT run. There is no Hopper GPU (H100, H200) here, so there is nothing to time."
       exit "$kNotRun"
     fi
-    if [ "$status" -ne 0 ] || [ $# -gt 0 ]; then exit "$status"; fi
+    if [ "$status" -ne 0 ] || $only_first; then exit "$status"; fi
+    # What is wrong has no row in the file; the others' are worth their tables.
+    "$build/bin/matmul_gpu_bench" --results "$results" || status=$?
     "$build/bin/load_bench" --results "$results"
     python3 bench/gpu/baselines.py --results "$results"
     python3 tools/results.py --results "$results"
+    exit "$status"
     ;;
   *)
     say "test or bench"

@@ -1,22 +1,24 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Turns the newest results file of a GPU benchmark into tables and pictures.
+"""Turns the newest results files of the GPU benchmarks into tables and pictures.
 
     results.py [--results bench/results] [--docs docs/results]
 
 Reads the newest <date>-<gpu>-codec.json of a GPU, writes codec.md, codec-throughput.svg and
-codec-sms.svg. Rows that a run left out are "-" in the tables; a picture without rows is not made.
+codec-sms.svg; and the newest <date>-<gpu>-matmul.json (matmul_results.py). A benchmark without a
+file is left alone. Rows that a run left out are "-" in the tables; a picture without rows is not made.
 Python's standard library only.
 """
 
 import argparse
-import json
-import os
 import re
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
+import matmul_results  # noqa: E402
+from results_page import (machine_section, matrix_name, microseconds, newest_gpu_results,  # noqa: E402
+                          table, write)
 from results_svg import bar_chart, line_chart  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -38,14 +40,6 @@ WEIGHTS = {
     "outlier_columns": "1 % of columns x 30",
     "one_percent_zero": "1 % zeros",
 }
-
-
-def newest_gpu_results(folder, name):
-    for file in sorted(folder.glob(f"*-{name}.json"), reverse=True):
-        result = json.loads(file.read_text(encoding="utf-8"))
-        if "gpu" in result.get("machine", {}):
-            return file, result
-    return None
 
 
 class CodecResults:
@@ -83,25 +77,12 @@ class CodecResults:
                 for matrix, rows in found.items() if len(rows) > 1}
 
 
-def matrix_name(matrix):
-    return f"{matrix[0]} x {matrix[1]}"
-
-
 def moved_tb_s(row):
     return row["moved_bytes"] / row["us"] / 1e6
 
 
 def bf16_tb_s(row):
     return row["bf16_gb_s"] / 1000
-
-
-def microseconds(value):
-    return f"{value:.0f}" if value >= 1000 else f"{value:.1f}"
-
-
-def table(header, rows):
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines) + "\n"
 
 
 def cell(row):
@@ -112,20 +93,6 @@ def cell(row):
 
 
 # ---- the page -----------------------------------------------------------------------------------
-
-
-def machine_section(result, file):
-    machine = result["machine"]
-    return table(["", ""], [
-        ["GPU", f"{machine['gpu']}, {machine.get('num_sms', '?')} SMs"],
-        ["driver, CUDA", f"{machine['driver']}, {machine['cuda']}"],
-        ["read ceiling", f"{machine['read_ceiling_tb_s']:.2f} TB/s"
-                         f" ({machine.get('read_ceiling_kernel', '?')}, 2 GiB)"],
-        ["copy ceiling", f"{machine['copy_ceiling_tb_s']:.2f} TB/s read + written"
-                         f" ({machine.get('copy_ceiling_kernel', '?')}, 1 GiB to 1 GiB)"],
-        ["date, commit", f"{result.get('date') or '?'}, {result.get('commit') or '?'}"],
-        ["all numbers", f"bench/results/{file.name}"],
-    ])
 
 
 def operations_section(results):
@@ -247,27 +214,24 @@ def sms_picture(result):
         "SMs that the kernel may occupy", "TB/s of BF16 written")
 
 
-def write(folder, files):
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, content in files.items():
-        if content is not None:
-            (folder / name).write_text(content, encoding="utf-8")
-            print(f"written to {os.path.relpath(folder / name)}")
-
-
 def main(arguments):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--results", type=Path, default=ROOT / "bench/results")
     parser.add_argument("--docs", type=Path, default=ROOT / "docs/results")
     args = parser.parse_args(arguments)
-    found = newest_gpu_results(args.results, "codec")
-    if found is None:
-        print(f"results: no <date>-<gpu>-codec.json in {args.results}", file=sys.stderr)
+    codec = newest_gpu_results(args.results, "codec")
+    matmul = newest_gpu_results(args.results, "matmul")
+    if codec is None and matmul is None:
+        print(f"results: no <date>-<gpu>-codec.json or -matmul.json in {args.results}", file=sys.stderr)
         return 1
-    file, result = found
-    write(args.docs, {"codec.md": page(result, file),
-                      "codec-throughput.svg": throughput_picture(result),
-                      "codec-sms.svg": sms_picture(result)})
+    if codec is not None:
+        file, result = codec
+        write(args.docs, {"codec.md": page(result, file),
+                          "codec-throughput.svg": throughput_picture(result),
+                          "codec-sms.svg": sms_picture(result)})
+    if matmul is not None:
+        file, result = matmul
+        write(args.docs, matmul_results.files(result, file))
     return 0
 
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Two kinds of charts as SVG, by hand: no library, readable in light and dark mode, text that stays
-text."""
+"""Charts as SVG, by hand: no library, readable in light and dark mode, text that stays text. Two kinds
+of charts; matmul_svg.py has two more."""
 
 from html import escape
 
@@ -19,6 +19,7 @@ def colours(names):
   .ceiling {{ stroke: {names["ceiling"]}; }} .other {{ fill: {names["other"]}; }}
   .ours {{ fill: {names["ours"]}; }} .second {{ fill: {names["second"]}; }}
   .ours-line {{ stroke: {names["ours"]}; }} .second-line {{ stroke: {names["second"]}; }}
+  .other-line {{ stroke: {names["other"]}; }}
   circle {{ stroke: {names["surface"]}; }}
 """
 
@@ -27,7 +28,7 @@ STYLE = f"""
   text {{ font: 13px system-ui, -apple-system, "Segoe UI", Roboto, Helvetica, Arial, sans-serif; }}
   text.title {{ font-size: 16px; font-weight: 600; }} text.soft {{ font-size: 12px; }}
   .ceiling {{ stroke-width: 1.5; stroke-dasharray: 5 4; }}
-  polyline {{ fill: none; stroke-width: 2; }} circle {{ stroke-width: 2; }}
+  polyline {{ fill: none; stroke-width: 2; }} .dashed {{ stroke-dasharray: 5 4; }} circle {{ stroke-width: 2; }}
 {colours(LIGHT)}  @media (prefers-color-scheme: dark) {{ {colours(DARK)} }}
 """
 

@@ -43,6 +43,21 @@ RESULT = {
 }
 
 
+def matmul_row(us, m=1, path="fused plain", matrix=(4096, 4096), form="palette", baseline_us=12.0):
+    return {"N": matrix[0], "K": matrix[1], "M": m, "format": form, "bits_per_weight": 12.0,
+            "path": path, "config": "mma t8 <made up>", "us": us, "us_min": us, "us_max": us,
+            "baseline": "cublasLt #3" if baseline_us else None, "baseline_us": baseline_us,
+            "speedup": baseline_us / us if baseline_us else None, "stored_tb_s": 3.0,
+            "pct_of_read_ceiling": 90.0}
+
+
+MATMUL_RESULT = {**RESULT, "rows": [
+    matmul_row(10.0), matmul_row(8.0, path="fused dependent"),
+    matmul_row(16.0, matrix=(8192, 4096)), matmul_row(48.0, 256, "decode+cublas", baseline_us=24.0),
+    matmul_row(20.0, 256, baseline_us=24.0), matmul_row(12.0, form="bf16-tiles"),
+]}
+
+
 class ResultsTest(unittest.TestCase):
     def setUp(self):
         folder = tempfile.TemporaryDirectory()
@@ -118,6 +133,32 @@ class ResultsTest(unittest.TestCase):
         self.put("2026-01-02-h100-codec.json", part)
         self.assertIn("None were run", self.page())
         self.assertEqual([file.name for file in self.docs.iterdir()], ["codec.md"])
+
+    def test_matmul(self):
+        self.put("2026-01-02-h100-matmul.json", MATMUL_RESULT)
+        self.assertEqual(self.run_it(), 0)
+        self.assertEqual(sorted(file.name for file in self.docs.iterdir()),
+                         ["matmul-roofline.svg", "matmul-speedup.svg", "matmul.md"])
+        page = (self.docs / "matmul.md").read_text()
+        # Plain: 1.2 and 0.75, geometric mean 0.95; best: 1.5 and 0.75.
+        self.assertIn("| 1 | 1.50x (1.50x) | 0.95x (0.75x) | - | 1.06x (0.75x) | - |", page)
+        self.assertIn("| 256 | - | 1.20x (1.20x) | 0.50x (0.50x) | 1.20x (1.20x) | - |", page)
+        self.assertIn("| 4096 x 4096 | 1.20x | 1.20x |", page)
+        self.assertIn("| 1 | 12.0, cublasLt #3 | 10.0 | 8.0 | - | 3.00 | 90% |", page)
+        for name, words in (("matmul-speedup.svg", ("4096 x 4096", "8192 x 4096", "plain launch")),
+                            ("matmul-roofline.svg", ("cuBLAS, BF16 weights", "TFLOP/s"))):
+            root = xml.etree.ElementTree.parse(self.docs / name).getroot()
+            texts = [element.text for element in root.iter("{http://www.w3.org/2000/svg}text")]
+            for word in words:
+                self.assertIn(word, texts, name)
+
+    def test_matmul_without_baseline(self):
+        self.put("2026-01-02-h100-matmul.json",
+                 {**MATMUL_RESULT, "rows": [matmul_row(10.0, baseline_us=None)]})
+        self.assertEqual(self.run_it(), 0)
+        self.assertIn("The run had no baseline", (self.docs / "matmul.md").read_text())
+        self.assertFalse((self.docs / "matmul-speedup.svg").exists())
+        self.assertTrue((self.docs / "matmul-roofline.svg").exists())
 
     def test_round_steps(self):
         self.assertEqual(round_steps(3.3), [0, 1, 2, 3])

@@ -70,6 +70,14 @@ Json machine_json(const Machine& machine, const Ceilings& ceilings) {
 std::string write_results(const std::string& folder, const std::string& name,
                           const std::string& what, const Machine& machine, const Ceilings& ceilings,
                           const std::vector<Row>& rows) {
+  const std::string path =
+      fmt::format("{}/{}-{}-{}.json", folder, today(), machine.short_name, name);
+  write_results_file(path, what, machine, ceilings, rows);
+  return path;
+}
+
+void write_results_file(const std::string& path, const std::string& what, const Machine& machine,
+                        const Ceilings& ceilings, const std::vector<Row>& rows) {
   Json file{{"what", what},
             {"date", today()},
             {"commit", commit()},
@@ -81,13 +89,10 @@ std::string write_results(const std::string& folder, const std::string& name,
     file["rows"].push_back(std::move(object));
   }
   std::error_code ignored;
-  std::filesystem::create_directories(folder, ignored);
-  const std::string path =
-      fmt::format("{}/{}-{}-{}.json", folder, today(), machine.short_name, name);
+  std::filesystem::create_directories(std::filesystem::path(path).parent_path(), ignored);
   std::ofstream out(path);
   out << file.dump(2) << '\n';
   if (!out.flush()) give_up(fmt::format("cannot write {}", path));
-  return path;
 }
 
 std::string format_table(const std::vector<Row>& rows, const std::vector<std::string>& columns) {

@@ -27,6 +27,10 @@ std::string write_results(const std::string& folder, const std::string& name,
                           const std::string& what, const Machine& machine, const Ceilings& ceilings,
                           const std::vector<Row>& rows);
 
+/// The same to a path of the caller's choice.
+void write_results_file(const std::string& path, const std::string& what, const Machine& machine,
+                        const Ceilings& ceilings, const std::vector<Row>& rows);
+
 /// The named columns of all rows, aligned; an absent value is "-".
 [[nodiscard]] std::string format_table(const std::vector<Row>& rows,
                                        const std::vector<std::string>& columns);
