@@ -49,7 +49,7 @@ __global__ void __launch_bounds__(kMmaMaxThreads<kTokens, kStrips>,
   const std::uint32_t lane = threadIdx.x % layout::kLanes;
   const std::uint32_t warp = threadIdx.x / layout::kLanes;
   const std::uint32_t num_consumers = blockDim.x / layout::kLanes - 1;
-  const std::uint32_t ring = ptx::shared_address(dynamic);
+  const std::uint32_t ring = ptx::keep(ptx::shared_address(dynamic));
   const std::uint32_t full_at = ring + params.barrier_offset;
   const std::uint32_t empty_at = full_at + 8 * kMaxStages;
   if (threadIdx.x == 0) {
@@ -83,11 +83,13 @@ __global__ void __launch_bounds__(kMmaMaxThreads<kTokens, kStrips>,
   const std::uint32_t leading = PartialSums(params).leading;
   // With two matrices a strip's parity says which: it is the same in every tile.
   StripDecoder<kForm> decoders[kStrips];
+  bool is_run = true;
 #pragma unroll
   for (std::uint32_t s = 0; s < kStrips; ++s) {
     decoders[s].begin_matrix(params, params.num_matrices == 2 ? (my_strip + s) % 2 : 0);
+    is_run = is_run && decoders[s].has_run();
   }
-  const std::uint32_t tokens_at = token_offset(lane);
+  const std::uint32_t tokens_at = ptx::keep(token_offset(lane));
   RingPlace place;
 
   for (std::uint32_t i = share.first_item; i < share.num_items; i += share.item_step) {
@@ -99,46 +101,56 @@ __global__ void __launch_bounds__(kMmaMaxThreads<kTokens, kStrips>,
 #pragma unroll
     for (std::uint32_t s = 0; s < kStrips; ++s) {
       const std::uint32_t local = my_strip + s < item.num_strips ? my_strip + s : my_strip;
-      first_at[s] = map.first(local, 0) + 16 * lane;
-      second_at[s] = map.second(local, 0) + 16 * lane;
+      first_at[s] = ptx::keep(map.first(local, 0) + 16 * lane);
+      second_at[s] = ptx::keep(map.second(local, 0) + 16 * lane);
       decoders[s].begin_strip(item.first_strip + local / params.num_matrices, range.begin + k_warp,
                               lane);
     }
-    for (std::uint32_t tile = range.begin; tile < range.end; tile += params.tiles_per_stage) {
-      const std::uint32_t stage = ring + place.slot * params.stage_bytes;
-      ptx::mbarrier_wait(full_at + 8 * place.slot, place.parity);
-      const std::uint32_t tiles = min(params.tiles_per_stage, range.end - tile);
-      if (busy) {
-        for (std::uint32_t t = k_warp; t < tiles; t += k_warps) {
+    const auto multiply = [&]<Lookup kLookup>() {
 #pragma unroll
-          for (std::uint32_t s = 0; s < kStrips; ++s) {
-            decoders[s].begin_tile(tile + t, lane);
-          }
-#pragma unroll
-          for (std::uint32_t half = 0; half < 2; ++half) {
-            std::uint32_t a[kStrips][2][4], b[kBlocks][4];
+      for (std::uint32_t s = 0; s < kStrips; ++s) decoders[s].template load_palette<kLookup>();
+      for (std::uint32_t tile = range.begin; tile < range.end; tile += params.tiles_per_stage) {
+        const std::uint32_t stage = ring + place.slot * params.stage_bytes;
+        ptx::mbarrier_wait(full_at + 8 * place.slot, place.parity);
+        const std::uint32_t tiles = min(params.tiles_per_stage, range.end - tile);
+        if (busy) {
+          for (std::uint32_t t = k_warp; t < tiles; t += k_warps) {
 #pragma unroll
             for (std::uint32_t s = 0; s < kStrips; ++s) {
-              decoders[s].decode(stage + first_at[s] + t * kFirstBytes<kForm>,
-                                 stage + second_at[s] + t * kSecondBytes<kForm>, half, lane, a[s]);
+              decoders[s].begin_tile(tile + t, lane);
             }
-            load_tokens<kTokens>(stage + tokens_at + t * (kTokens * kTokenTileBytes), half, b);
 #pragma unroll
-            for (std::uint32_t step = 0; step < 2; ++step) {
+            for (std::uint32_t half = 0; half < 2; ++half) {
+              std::uint32_t a[kStrips][2][4], b[kBlocks][4];
 #pragma unroll
               for (std::uint32_t s = 0; s < kStrips; ++s) {
+                decoders[s].template decode<kLookup>(stage + first_at[s] + t * kFirstBytes<kForm>,
+                                                     stage + second_at[s] + t * kSecondBytes<kForm>,
+                                                     half, lane, a[s]);
+              }
+              load_tokens<kTokens>(stage + tokens_at + t * (kTokens * kTokenTileBytes), half, b);
 #pragma unroll
-                for (std::uint32_t j = 0; j < kBlocks; ++j) {
-                  ptx::mma_m16n8k16(acc[s][j], a[s][step], b[j][2 * step], b[j][2 * step + 1]);
+              for (std::uint32_t step = 0; step < 2; ++step) {
+#pragma unroll
+                for (std::uint32_t s = 0; s < kStrips; ++s) {
+#pragma unroll
+                  for (std::uint32_t j = 0; j < kBlocks; ++j) {
+                    ptx::mma_m16n8k16(acc[s][j], a[s][step], b[j][2 * step], b[j][2 * step + 1]);
+                  }
                 }
               }
             }
           }
         }
+        __syncwarp();
+        if (lane == 0) ptx::mbarrier_arrive(empty_at + 8 * place.slot);
+        place.advance(params.num_stages);
       }
-      __syncwarp();
-      if (lane == 0) ptx::mbarrier_arrive(empty_at + 8 * place.slot);
-      place.advance(params.num_stages);
+    };
+    if (is_run) {
+      multiply.template operator()<Lookup::kRun>();
+    } else {
+      multiply.template operator()<Lookup::kAny>();
     }
 
     // Lane 4g+t of a fragment: output features g and g + 8, tokens 2t and 2t + 1.

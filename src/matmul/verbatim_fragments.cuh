@@ -5,8 +5,8 @@
 // there is anything to do (1 tile in 15 of N(0, s) weights).
 //
 // Three dependent loads lead to a row: index, position, exponents. A warp that waited for them
-// would hold up what it feeds (a warpgroup: four times as often), so they are under way before they
-// are needed: index entries two chunks ahead, the first 32 rows of a chunk when it is entered.
+// would hold up what it feeds (a warpgroup: four times as often), so the first 32 rows of a chunk
+// are under way, one a lane, from when it is entered.
 #pragma once
 
 #include <cstdint>
@@ -22,24 +22,14 @@ class VerbatimRows {
  public:
   __device__ __forceinline__ void begin(const WeightPointers& weights, std::uint32_t num_chunks,
                                         std::uint32_t tile, std::uint32_t lane) {
-    chunk_ = tile / layout::kChunkTiles;
-    current_ = entry(weights, num_chunks, chunk_);
-    next_ = entry(weights, num_chunks, chunk_ + 1);
-    after_next_ = entry(weights, num_chunks, chunk_ + 2);
-    load(weights, lane);
+    enter_chunk(weights, num_chunks, tile / layout::kChunkTiles, lane);
   }
 
   /// Whether `tile` has verbatim rows. Tiles ascend, by less than a chunk at a time.
   __device__ __forceinline__ bool test(const WeightPointers& weights, std::uint32_t num_chunks,
                                        std::uint32_t tile, std::uint32_t lane) {
-    if (tile / layout::kChunkTiles != chunk_) {
-      ++chunk_;
-      current_ = next_;
-      next_ = after_next_;
-      after_next_ = entry(weights, num_chunks, chunk_ + 2);
-      load(weights, lane);
-    }
-    return (current_.tile_mask >> tile % layout::kChunkTiles & 1) != 0;
+    if (tile / layout::kChunkTiles != chunk_) enter_chunk(weights, num_chunks, chunk_ + 1, lane);
+    return (tile_mask_ >> tile % layout::kChunkTiles & 1) != 0;
   }
 
   /// By a whole warp: puts the verbatim rows of half a tile (steps 2 * half and 2 * half + 1) over
@@ -71,7 +61,7 @@ class VerbatimRows {
         }
       }
       if (__shfl_sync(~0u, mine, layout::kLanes - 1) > wanted) return;
-      current_.first_verbatim_row += layout::kLanes;
+      first_ += layout::kLanes;
       load(weights, lane);
     }
   }
@@ -81,32 +71,40 @@ class VerbatimRows {
   [[nodiscard]] __device__ __forceinline__ static std::uint32_t half_of(std::uint32_t position) {
     return position >> 6;  // tile, upper bit of the step
   }
-  [[nodiscard]] __device__ __forceinline__ static codec::VerbatimIndexEntry entry(
-      const WeightPointers& weights, std::uint32_t num_chunks, std::uint32_t chunk) {
-    if (chunk >= num_chunks) {
-      std::uint64_t end = weights.num_verbatim_rows;
-      const gpu::EncodeOutcome& outcome = weights.record->outcome;
-      if (outcome.fits) end = min(end, outcome.num_verbatim_rows);  // an encoder's spare capacity
-      return {static_cast<std::uint32_t>(end), 0};
+  __device__ __forceinline__ void enter_chunk(const WeightPointers& weights,
+                                              std::uint32_t num_chunks, std::uint32_t chunk,
+                                              std::uint32_t lane) {
+    chunk_ = chunk;
+    tile_mask_ = 0;
+    if (chunk < num_chunks) {  // 16 entries are a cache line: nearly always in the first cache
+      const uint2 entry = __ldg(reinterpret_cast<const uint2*>(weights.verbatim_index) + chunk);
+      first_ = entry.x;
+      tile_mask_ = entry.y;
+      end_ = chunk + 1 < num_chunks ? __ldg(&weights.verbatim_index[chunk + 1].first_verbatim_row)
+                                    : static_cast<std::uint32_t>(num_rows(weights));
     }
-    const uint2 v = __ldg(reinterpret_cast<const uint2*>(weights.verbatim_index) + chunk);
-    return {v.x, v.y};
+    load(weights, lane);
+  }
+  [[nodiscard]] __device__ __forceinline__ static std::uint64_t num_rows(
+      const WeightPointers& weights) {
+    const gpu::EncodeOutcome& outcome = weights.record->outcome;
+    return outcome.fits ? min(weights.num_verbatim_rows, outcome.num_verbatim_rows)
+                        : weights.num_verbatim_rows;  // else an encoder's spare capacity
   }
   /// The next 32 rows of the chunk, one a lane.
   __device__ __forceinline__ void load(const WeightPointers& weights, std::uint32_t lane) {
     position_ = kNone;
-    const std::uint32_t row = current_.first_verbatim_row + lane;
-    if (current_.tile_mask == 0 || row >= next_.first_verbatim_row ||
-        row >= weights.num_verbatim_rows) {
+    const std::uint32_t row = first_ + lane;
+    if (tile_mask_ == 0 || row >= end_ || row >= weights.num_verbatim_rows) {
       return;
     }
     position_ = __ldg(weights.verbatim_positions + row);
     exponents_ = __ldg(reinterpret_cast<const uint2*>(weights.verbatim_rows) + row);
   }
 
-  std::uint32_t chunk_;
-  codec::VerbatimIndexEntry current_, next_, after_next_;  ///< current: from this window on
-  std::uint32_t position_;                                 ///< of this lane's row of the window
+  std::uint32_t chunk_, tile_mask_;
+  std::uint32_t first_ = 0, end_ = 0;  ///< rows of the chunk, from this window on
+  std::uint32_t position_;             ///< of this lane's row of the window
   uint2 exponents_;
 };
 

@@ -39,16 +39,21 @@ __device__ __forceinline__ uint4 load_shared_16(std::uint32_t address) {
   return v;
 }
 
+/// How codes become exponents: nearly always a palette is a run of exponents, which is cheap.
+/// kEither asks every time: for kernels that have no registers or code to spare.
+enum class Lookup : std::uint8_t { kRun, kAny, kEither };
+
 /// What of a record the decode needs, in registers.
 struct PaletteDecoder {
-  kernels::PaletteRegisters palette;
-  std::uint32_t run_base;  ///< first exponent in both halves, in place
-  bool is_run;
+  kernels::PaletteRegisters palette;  ///< kAny
+  std::uint32_t run_base;             ///< kRun: first exponent in both halves, in place
+  bool is_run;                        ///< kEither
 
+  template <Lookup kLookup>
   __device__ __forceinline__ void load(const kernels::TensorRecord& record) {
-    palette = kernels::load_palette(record.palette);
-    run_base = (palette.word[0] & 0xff) * 0x00800080u;
-    is_run = record.palette_is_run != 0;
+    if constexpr (kLookup != Lookup::kAny) run_base = record.palette[0] * 0x00800080u;
+    if constexpr (kLookup != Lookup::kRun) palette = kernels::load_palette(record.palette);
+    if constexpr (kLookup == Lookup::kEither) is_run = record.palette_is_run != 0;
   }
 };
 
@@ -90,7 +95,7 @@ __device__ __forceinline__ uint2 load_shared_8(std::uint32_t address) {
 /// A lane's fragments of two k16 steps, 2 * half and 2 * half + 1 of a tile: a[step][register].
 /// `first` and `second`: this lane's bytes of the tile's sections, 16 * lane from where they begin.
 /// Half a tile at a time: few registers are in use at once, and the pipes overlap.
-template <WeightForm kForm>
+template <WeightForm kForm, Lookup kLookup>
 __device__ __forceinline__ void decode_half(const PaletteDecoder& decoder, std::uint32_t first,
                                             std::uint32_t second, std::uint32_t half,
                                             std::uint32_t (&a)[2][4]) {
@@ -107,7 +112,7 @@ __device__ __forceinline__ void decode_half(const PaletteDecoder& decoder, std::
     const uint4 bytes = load_shared_16(first + 512 * half);
     if constexpr (kForm == WeightForm::kPalette) {
       const uint2 codes = load_shared_8(second + 8 * half);
-      if (decoder.is_run) {
+      if (kLookup == Lookup::kRun || (kLookup == Lookup::kEither && decoder.is_run)) {
         exponents_of_run(decoder.run_base, codes.x, a[0]);
         exponents_of_run(decoder.run_base, codes.y, a[1]);
       } else {
@@ -146,7 +151,15 @@ class StripDecoder {
   __device__ __forceinline__ void begin_matrix(const MatmulParams& params, std::uint32_t matrix) {
     params_ = &params;
     weights_ = &params.weights[matrix];
-    if constexpr (kForm == WeightForm::kPalette) palette_.load(*weights_->record);
+  }
+
+  [[nodiscard]] __device__ __forceinline__ bool has_run() const {
+    return kForm != WeightForm::kPalette || weights_->record->palette_is_run != 0;
+  }
+  /// Before decode<kLookup>().
+  template <Lookup kLookup>
+  __device__ __forceinline__ void load_palette() {
+    if constexpr (kForm == WeightForm::kPalette) palette_.load<kLookup>(*weights_->record);
   }
 
   __device__ __forceinline__ void begin_strip(std::uint32_t strip, std::uint32_t first_tile,
@@ -166,11 +179,12 @@ class StripDecoder {
     }
   }
   /// Half of the tile; first and second as for decode_half().
+  template <Lookup kLookup>
   __device__ __forceinline__ void decode(std::uint32_t first, std::uint32_t second,
                                          std::uint32_t half, std::uint32_t lane,
                                          std::uint32_t (&a)[2][4]) {
-    decode_half<kForm>(palette_, first, second, half, a);
-    if (is_special_) {
+    decode_half<kForm, kLookup>(palette_, first, second, half, a);
+    if (is_special_) [[unlikely]] {
       if constexpr (kForm == WeightForm::kPalette) {
         verbatim_.patch(*weights_, strip_tile_ + tile_, half, lane, a);
       }

@@ -58,9 +58,9 @@ class TileMultiplier {
       decoders[b].begin_tile(tile, lane_);
 #pragma unroll
       for (std::uint32_t half = 0; half < 2; ++half) {
-        decoders[b].decode(stage + first_at[b] + tile_in_stage_ * kFirstBytes<kForm>,
-                           stage + second_at[b] + tile_in_stage_ * kSecondBytes<kForm>, half, lane_,
-                           a[b][half]);
+        decoders[b].template decode<Lookup::kEither>(
+            stage + first_at[b] + tile_in_stage_ * kFirstBytes<kForm>,
+            stage + second_at[b] + tile_in_stage_ * kSecondBytes<kForm>, half, lane_, a[b][half]);
       }
       ptx::wgmma_fence();
 #pragma unroll
@@ -125,7 +125,7 @@ __global__ void __launch_bounds__(kWgmmaThreads, 1)
   extern __shared__ __align__(1024) std::uint8_t dynamic[];
   const std::uint32_t lane = threadIdx.x % layout::kLanes;
   const std::uint32_t warp = threadIdx.x / layout::kLanes;
-  const std::uint32_t ring = ptx::shared_address(dynamic);
+  const std::uint32_t ring = ptx::keep(ptx::shared_address(dynamic));
   const std::uint32_t full = ring + params.barrier_offset;
   const std::uint32_t empty = full + 8 * kMaxStages;
   const bool has_cluster = params.k_parts * params.multicast != 1;
@@ -162,6 +162,7 @@ __global__ void __launch_bounds__(kWgmmaThreads, 1)
 #pragma unroll
     for (std::uint32_t b = 0; b < kBlocks; ++b) {
       decoders[b].begin_matrix(params, params.num_matrices == 2 ? warp % 2 : 0);
+      decoders[b].template load_palette<Lookup::kEither>();
     }
     TileMultiplier<kForm, kTokens, kBlocks> multiplier(params, ring, full, empty, warp, lane);
 
@@ -174,8 +175,8 @@ __global__ void __launch_bounds__(kWgmmaThreads, 1)
       for (std::uint32_t b = 0; b < kBlocks; ++b) {
         const std::uint32_t mine = kWgmmaConsumerWarps * b + warp;
         const std::uint32_t local = mine < item.num_strips ? mine : warp % params.num_matrices;
-        first_at[b] = map.first(local, 0) + 16 * lane;
-        second_at[b] = map.second(local, 0) + 16 * lane;
+        first_at[b] = ptx::keep(map.first(local, 0) + 16 * lane);
+        second_at[b] = ptx::keep(map.second(local, 0) + 16 * lane);
         decoders[b].begin_strip(item.first_strip + local / params.num_matrices, range.begin, lane);
       }
       const std::uint32_t last = range.end - 1;
@@ -185,10 +186,9 @@ __global__ void __launch_bounds__(kWgmmaThreads, 1)
         for (std::uint32_t tile = range.begin; tile < range.end; tile += 2) {
           multiplier.multiply(decoders, first_at, second_at, item.num_strips, tile, tile == last,
                               a[0], acc);
-          if (tile != last) {
-            multiplier.multiply(decoders, first_at, second_at, item.num_strips, tile + 1,
-                                tile + 1 == last, a[2 / kBlocks - 1], acc);
-          }
+          if (tile == last) break;
+          multiplier.multiply(decoders, first_at, second_at, item.num_strips, tile + 1,
+                              tile + 1 == last, a[2 / kBlocks - 1], acc);
         }
         multiplier.finish();
       } else {

@@ -43,10 +43,10 @@ __device__ __forceinline__ float load_cluster_f32(std::uint32_t mapped) {
   asm volatile("ld.shared::cluster.f32 %0, [%1];" : "=f"(value) : "r"(mapped) : "memory");
   return value;
 }
-/// Arrives on a barrier of another CTA of the cluster.
+/// Arrives on a barrier of another CTA of the cluster. Orders this thread's reads of shared memory
+/// before it, not writes (release at cluster scope would be a fence of hundreds of clocks).
 __device__ __forceinline__ void mbarrier_arrive_cluster(std::uint32_t mapped) {
-  asm volatile("mbarrier.arrive.release.cluster.shared::cluster.b64 _, [%0];" ::"r"(mapped)
-               : "memory");
+  asm volatile("mbarrier.arrive.shared::cluster.b64 _, [%0];" ::"r"(mapped) : "memory");
 }
 __device__ __forceinline__ void mbarrier_arrive(std::uint32_t barrier) {
   asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(barrier) : "memory");

@@ -12,6 +12,14 @@ __device__ __forceinline__ std::uint32_t shared_address(const void* p) {
   return static_cast<std::uint32_t>(__cvta_generic_to_shared(p));
 }
 
+/// The same value, of which the compiler no longer knows where it comes from: kept in a register
+/// instead of being computed again wherever it is used.
+__device__ __forceinline__ std::uint32_t keep(std::uint32_t value) {
+  std::uint32_t kept;
+  asm volatile("mov.u32 %0, %1;" : "=r"(kept) : "r"(value));
+  return kept;
+}
+
 /// Four 8x8 matrices of 16 bits: lane l names row l % 8 of matrix l / 8; register i gets matrix i
 /// as fragments (lane 4g+t: row g, columns 2t and 2t+1).
 __device__ __forceinline__ void ldmatrix_x4(std::uint32_t (&r)[4], std::uint32_t address) {
