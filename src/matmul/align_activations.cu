@@ -6,7 +6,7 @@
 #include <algorithm>
 
 #include "kernels/ptx/grid_moves.cuh"
-#include "matmul/activation_map.h"
+#include "matmul/tensor_maps.h"
 
 namespace unweight::matmul {
 namespace {

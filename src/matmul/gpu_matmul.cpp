@@ -12,10 +12,10 @@
 #include "gpu/cuda_result.h"
 #include "gpu/device_properties.h"
 #include "kernels/argument_checks.h"
-#include "matmul/activation_map.h"
 #include "matmul/matmul_geometry.h"
 #include "matmul/matmul_params.h"
 #include "matmul/mma_launch.h"
+#include "matmul/tensor_maps.h"
 #include "matmul/wgmma_launch.h"
 
 namespace unweight::gpu {
@@ -23,8 +23,11 @@ namespace {
 
 using matmul::Geometry;
 using matmul::MatmulParams;
+using matmul::TensorMaps;
 
 constexpr std::size_t kWorkspaceAlignment = 256;
+/// Tensor copies take strides below 2^40 bytes; no sum of offsets overflows either.
+constexpr std::uint64_t kMaxStrideElems = (std::uint64_t{1} << 39) - 1;
 
 Error bad(std::string what) {
   return Error{ErrorCode::kInvalidArgument, std::move(what)};
@@ -71,6 +74,9 @@ Result<void> check_matrix(const void* data, std::uint64_t rows, std::uint64_t co
   }
   if (stride < cols) {
     return bad(fmt::format("{}: row stride {} is less than its {} columns", name, stride, cols));
+  }
+  if (stride > kMaxStrideElems) {
+    return bad(fmt::format("{}: row stride {} is above {}", name, stride, kMaxStrideElems));
   }
   return {};
 }
@@ -174,14 +180,14 @@ MatmulParams make_params(const Operands& o, const MatmulConfig& config, const Ge
 }
 
 template <WeightForm kForm>
-cudaError_t launch_form(const MatmulParams& params, const CUtensorMap& x,
+cudaError_t launch_form(const MatmulParams& params, const TensorMaps& maps,
                         const MatmulConfig& config, cudaLaunchConfig_t& launch_config) {
   return config.kernel == MatmulConfig::Kernel::kMma
-             ? matmul::launch_mma_form<kForm>(params, x, config, launch_config)
-             : matmul::launch_wgmma_form<kForm>(params, x, config, launch_config);
+             ? matmul::launch_mma_form<kForm>(params, maps, config, launch_config)
+             : matmul::launch_wgmma_form<kForm>(params, maps, config, launch_config);
 }
 
-cudaError_t launch(const MatmulParams& params, const CUtensorMap& x, WeightForm form,
+cudaError_t launch(const MatmulParams& params, const TensorMaps& maps, WeightForm form,
                    const MatmulConfig& config, const Geometry& g, bool dependent, Stream stream) {
   std::array<cudaLaunchAttribute, 2> attributes{};
   unsigned num_attributes = 0;
@@ -204,13 +210,31 @@ cudaError_t launch(const MatmulParams& params, const CUtensorMap& x, WeightForm 
   launch_config.numAttrs = num_attributes;
   switch (form) {
     case WeightForm::kPalette:
-      return launch_form<WeightForm::kPalette>(params, x, config, launch_config);
+      return launch_form<WeightForm::kPalette>(params, maps, config, launch_config);
     case WeightForm::kExponents:
-      return launch_form<WeightForm::kExponents>(params, x, config, launch_config);
+      return launch_form<WeightForm::kExponents>(params, maps, config, launch_config);
     case WeightForm::kTiles:
-      return launch_form<WeightForm::kTiles>(params, x, config, launch_config);
+      return launch_form<WeightForm::kTiles>(params, maps, config, launch_config);
   }
   return cudaErrorInvalidValue;
+}
+
+Result<TensorMaps> make_maps(const DeviceMatrix& x, const MatmulParams& params, WeightForm form,
+                             const MatmulConfig& config) {
+  TensorMaps maps{};
+  UNWEIGHT_TRY_ASSIGN(maps.x, matmul::activation_map(x, config.tokens_per_tile / config.multicast));
+  const std::uint32_t strips = params.strips_per_tile / params.num_matrices;
+  const matmul::TileSections bytes = matmul::tile_sections(form);
+  for (std::uint32_t i = 0; i < params.num_matrices; ++i) {
+    const auto map = [&](const std::uint8_t* section, std::uint32_t tile_bytes) {
+      return matmul::section_map(section, tile_bytes, params.num_k_tiles, params.num_strips,
+                                 params.tiles_per_stage, strips);
+    };
+    UNWEIGHT_TRY_ASSIGN(maps.first[i], map(params.weights[i].first, bytes.first));
+    if (bytes.second == 0) continue;
+    UNWEIGHT_TRY_ASSIGN(maps.second[i], map(params.weights[i].second, bytes.second));
+  }
+  return maps;
 }
 
 Result<void> run(const Operands& operands, const MatmulConfig& config, Stream stream,
@@ -233,12 +257,13 @@ Result<void> run(const Operands& operands, const MatmulConfig& config, Stream st
     x.data = aligned;
     x.row_stride_elems = matmul::aligned_stride(x.cols);
   }
-  CUtensorMap map{};
+  const MatmulParams params = make_params(operands, config, geometry);
+  TensorMaps maps{};
   if (problem.k != 0) {
-    UNWEIGHT_TRY_ASSIGN(map, matmul::activation_map(x, config.tokens_per_tile / config.multicast));
+    UNWEIGHT_TRY_ASSIGN(maps, make_maps(x, params, problem.form, config));
   }
-  return cuda_result(launch(make_params(operands, config, geometry), map, problem.form, config,
-                            geometry, options.dependent_launch && !align, stream),
+  return cuda_result(launch(params, maps, problem.form, config, geometry,
+                            options.dependent_launch && !align, stream),
                      "matmul");
 }
 

@@ -86,10 +86,16 @@ std::uint32_t sums_bytes(const MatmulConfig& c, std::uint32_t tokens) {
 
 }  // namespace
 
-std::uint32_t tile_bytes(gpu::WeightForm form) {
-  return form == gpu::WeightForm::kPalette
-             ? layout::kTileByteSectionBytes + layout::kTileCodeSectionBytes
-             : layout::kTileWeightSectionBytes;
+TileSections tile_sections(gpu::WeightForm form) {
+  switch (form) {
+    case gpu::WeightForm::kPalette:
+      return {layout::kTileByteSectionBytes, layout::kTileCodeSectionBytes};
+    case gpu::WeightForm::kExponents:
+      return {layout::kTileByteSectionBytes, layout::kTileByteSectionBytes};
+    case gpu::WeightForm::kTiles:
+      return {layout::kTileWeightSectionBytes, 0};
+  }
+  return {};
 }
 
 Result<Geometry> geometry_of(const MatmulProblem& problem, const MatmulConfig& c,

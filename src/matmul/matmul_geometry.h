@@ -34,7 +34,14 @@ Result<Geometry> geometry_of(const gpu::MatmulProblem& problem, const gpu::Matmu
 Result<gpu::MatmulConfig> choose_config(const gpu::MatmulProblem& problem,
                                         const DeviceShape& device, std::uint32_t max_sms);
 
-/// Bytes of a tile in each form, both sections.
-[[nodiscard]] std::uint32_t tile_bytes(gpu::WeightForm form);
+/// Bytes of a tile in the two sections that a form is read from.
+struct TileSections {
+  std::uint32_t first = 0, second = 0;
+};
+[[nodiscard]] TileSections tile_sections(gpu::WeightForm form);
+[[nodiscard]] inline std::uint32_t tile_bytes(gpu::WeightForm form) {
+  const TileSections sections = tile_sections(form);
+  return sections.first + sections.second;
+}
 
 }  // namespace unweight::matmul

@@ -8,7 +8,7 @@
 namespace unweight::matmul {
 
 inline constexpr std::uint32_t kMaxStages = 16;
-inline constexpr std::uint32_t kMaxStripsPerTile = 16;  ///< two copies of a stage each: 32 lanes
+inline constexpr std::uint32_t kMaxStripsPerTile = 16;
 inline constexpr std::uint32_t kReservedSharedBytes = 1024;         ///< of every CTA, by the driver
 inline constexpr std::uint32_t kBarrierBytes = 2 * kMaxStages * 8;  ///< full[], empty[]
 

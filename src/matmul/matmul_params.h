@@ -30,8 +30,8 @@ struct WeightPointers {
   const std::uint8_t* second;  ///< codes (512 bytes a tile) or exponents (1024)
 };
 
-/// An output tile is strips_per_tile strips x kTokens tokens. With swiglu, strips of gate (even)
-/// and up (odd) alternate in it: local strip i is strip i / 2 of matrix i % 2.
+/// An output tile is strips_per_tile strips x kTokens tokens. With swiglu the first half of its
+/// strips are of gate, the second of up, the same output features.
 ///
 ///   items   num_m_tiles x num_row_groups; an item is one output tile (with multicast, one for each
 ///           CTA of the cluster), all of K

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "matmul/matmul_params.h"
+#include "matmul/tensor_maps.h"
 
 namespace unweight::matmul {
 
@@ -12,7 +13,7 @@ inline constexpr std::uint32_t kMmaMaxThreads = layout::kLanes*(mma_max_warps(kT
                                                                 1);
 
 template <gpu::WeightForm kForm>
-cudaError_t launch_mma_form(const MatmulParams& params, const CUtensorMap& x,
+cudaError_t launch_mma_form(const MatmulParams& params, const TensorMaps& maps,
                             const gpu::MatmulConfig& matmul, cudaLaunchConfig_t& config);
 
 }  // namespace unweight::matmul

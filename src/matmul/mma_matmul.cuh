@@ -42,7 +42,7 @@ __device__ __forceinline__ void load_tokens(std::uint32_t tokens, std::uint32_t 
 template <WeightForm kForm, std::uint32_t kTokens, std::uint32_t kStrips>
 __global__ void __launch_bounds__(kMmaMaxThreads<kTokens, kStrips>,
                                   mma_ctas_per_sm(kTokens, kStrips))
-    mma_matmul(const __grid_constant__ MatmulParams params, const __grid_constant__ CUtensorMap x,
+    mma_matmul(const __grid_constant__ MatmulParams params, const __grid_constant__ TensorMaps maps,
                const std::uint32_t k_warps) {
   constexpr std::uint32_t kBlocks = kTokens / 8;
   extern __shared__ __align__(1024) std::uint8_t dynamic[];
@@ -64,7 +64,10 @@ __global__ void __launch_bounds__(kMmaMaxThreads<kTokens, kStrips>,
 
   const Share share(params);
   if (warp == num_consumers) {
-    StageProducer<kForm, kTokens>(params, x, share, ring, full_at, empty_at, lane).run();
+    if (lane == 0) {
+      StageProducer<kForm, kTokens>(params, maps, share, ring, full_at, empty_at).run();
+    }
+    __syncwarp();
     if (params.k_parts != 1) {  // the consumers' two
       ptx::cluster_arrive();
       ptx::cluster_wait();
@@ -81,12 +84,18 @@ __global__ void __launch_bounds__(kMmaMaxThreads<kTokens, kStrips>,
   const StageMap<kForm, kTokens> map(params);
   auto* const sums = reinterpret_cast<float*>(dynamic + params.epilogue_offset);
   const std::uint32_t leading = PartialSums(params).leading;
-  // With two matrices a strip's parity says which: it is the same in every tile.
   StripDecoder<kForm> decoders[kStrips];
   bool is_run = true;
+  std::uint32_t first_at[kStrips], second_at[kStrips], in_matrix[kStrips];
 #pragma unroll
   for (std::uint32_t s = 0; s < kStrips; ++s) {
-    decoders[s].begin_matrix(params, params.num_matrices == 2 ? (my_strip + s) % 2 : 0);
+    // A strip that the tile lacks is read from where its last one lies, and never stored.
+    const std::uint32_t local = min(my_strip + s, params.strips_per_tile - 1);
+    const std::uint32_t matrix = local / strips_each(params);
+    in_matrix[s] = local % strips_each(params);
+    first_at[s] = ptx::keep(map.first(local, 0) + 16 * lane);
+    second_at[s] = ptx::keep(map.second(local, 0) + 16 * lane);
+    decoders[s].begin_matrix(params, matrix);
     is_run = is_run && decoders[s].has_run();
   }
   const std::uint32_t tokens_at = ptx::keep(token_offset(lane));
@@ -95,16 +104,9 @@ __global__ void __launch_bounds__(kMmaMaxThreads<kTokens, kStrips>,
   for (std::uint32_t i = share.first_item; i < share.num_items; i += share.item_step) {
     const Item item = Item::of(params, i, 0, kTokens);
     float acc[kStrips][kBlocks][4] = {};
-    const bool busy = my_strip < item.num_strips;
-    // A strip that the tile lacks is read from where another one lies, and never stored.
-    std::uint32_t first_at[kStrips], second_at[kStrips];
 #pragma unroll
     for (std::uint32_t s = 0; s < kStrips; ++s) {
-      const std::uint32_t local = my_strip + s < item.num_strips ? my_strip + s : my_strip;
-      first_at[s] = ptx::keep(map.first(local, 0) + 16 * lane);
-      second_at[s] = ptx::keep(map.second(local, 0) + 16 * lane);
-      decoders[s].begin_strip(item.first_strip + local / params.num_matrices, range.begin + k_warp,
-                              lane);
+      decoders[s].begin_strip(item.first_strip + in_matrix[s], range.begin + k_warp, lane);
     }
     const auto multiply = [&]<Lookup kLookup>() {
 #pragma unroll
@@ -113,7 +115,7 @@ __global__ void __launch_bounds__(kMmaMaxThreads<kTokens, kStrips>,
         const std::uint32_t stage = ring + place.slot * params.stage_bytes;
         ptx::mbarrier_wait(full_at + 8 * place.slot, place.parity);
         const std::uint32_t tiles = min(params.tiles_per_stage, range.end - tile);
-        if (busy) {
+        {
           for (std::uint32_t t = k_warp; t < tiles; t += k_warps) {
 #pragma unroll
             for (std::uint32_t s = 0; s < kStrips; ++s) {
@@ -159,7 +161,7 @@ __global__ void __launch_bounds__(kMmaMaxThreads<kTokens, kStrips>,
                          std::uint32_t buffer_tokens) {
 #pragma unroll
       for (std::uint32_t s = 0; s < kStrips; ++s) {
-        if (my_strip + s >= item.num_strips) continue;
+        if (my_strip + s >= params.strips_per_tile || in_matrix[s] >= item.num_strips) continue;
         const std::uint32_t row = (my_strip + s) * layout::kTileRows + lane / 4;
         const std::uint32_t token = first_token_of_buffer + 2 * (lane % 4);
         float* const at = sums + (k_warp * buffer_tokens + token) * leading + row;
@@ -193,34 +195,34 @@ __global__ void __launch_bounds__(kMmaMaxThreads<kTokens, kStrips>,
 }
 
 template <WeightForm kForm, std::uint32_t kTokens, std::uint32_t kStrips>
-cudaError_t launch_mma(const MatmulParams& params, const CUtensorMap& x, std::uint32_t k_warps,
+cudaError_t launch_mma(const MatmulParams& params, const TensorMaps& maps, std::uint32_t k_warps,
                        cudaLaunchConfig_t& config) {
   const auto kernel = mma_matmul<kForm, kTokens, kStrips>;
   const cudaError_t status =
       cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
                            static_cast<int>(config.dynamicSmemBytes));
   if (status != cudaSuccess) return status;
-  return cudaLaunchKernelEx(&config, kernel, params, x, k_warps);
+  return cudaLaunchKernelEx(&config, kernel, params, maps, k_warps);
 }
 
 template <WeightForm kForm>
-cudaError_t launch_mma_form(const MatmulParams& params, const CUtensorMap& x,
+cudaError_t launch_mma_form(const MatmulParams& params, const TensorMaps& maps,
                             const gpu::MatmulConfig& matmul, cudaLaunchConfig_t& config) {
   const bool two = matmul.strips_per_warp == 2;
   const std::uint32_t k_warps = matmul.k_warps;
   switch (matmul.tokens_per_tile) {
     case 8:
-      return two ? launch_mma<kForm, 8, 2>(params, x, k_warps, config)
-                 : launch_mma<kForm, 8, 1>(params, x, k_warps, config);
+      return two ? launch_mma<kForm, 8, 2>(params, maps, k_warps, config)
+                 : launch_mma<kForm, 8, 1>(params, maps, k_warps, config);
     case 16:
-      return two ? launch_mma<kForm, 16, 2>(params, x, k_warps, config)
-                 : launch_mma<kForm, 16, 1>(params, x, k_warps, config);
+      return two ? launch_mma<kForm, 16, 2>(params, maps, k_warps, config)
+                 : launch_mma<kForm, 16, 1>(params, maps, k_warps, config);
     case 32:
-      return two ? launch_mma<kForm, 32, 2>(params, x, k_warps, config)
-                 : launch_mma<kForm, 32, 1>(params, x, k_warps, config);
+      return two ? launch_mma<kForm, 32, 2>(params, maps, k_warps, config)
+                 : launch_mma<kForm, 32, 1>(params, maps, k_warps, config);
     case 64:
-      return two ? launch_mma<kForm, 64, 2>(params, x, k_warps, config)
-                 : launch_mma<kForm, 64, 1>(params, x, k_warps, config);
+      return two ? launch_mma<kForm, 64, 2>(params, maps, k_warps, config)
+                 : launch_mma<kForm, 64, 1>(params, maps, k_warps, config);
     default:
       return cudaErrorInvalidValue;
   }

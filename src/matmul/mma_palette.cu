@@ -3,7 +3,7 @@
 
 namespace unweight::matmul {
 
-template cudaError_t launch_mma_form<WeightForm::kPalette>(const MatmulParams&, const CUtensorMap&,
+template cudaError_t launch_mma_form<WeightForm::kPalette>(const MatmulParams&, const TensorMaps&,
                                                            const gpu::MatmulConfig&,
                                                            cudaLaunchConfig_t&);
 

@@ -82,7 +82,7 @@ __device__ __forceinline__ void finish_tokens(const MatmulParams& params, const 
                                               std::uint32_t part, std::uint32_t warp,
                                               std::uint32_t num_warps, std::uint32_t lane) {
   if (first_token >= params.m) return;
-  const std::uint32_t rows = item.num_strips / params.num_matrices * layout::kTileRows;
+  const std::uint32_t rows = item.num_strips * layout::kTileRows;
   const std::uint32_t tokens = min(buffer.tokens, params.m - first_token);
   const std::uint32_t first_n = item.first_strip * layout::kTileRows;
   const bool vectors = params.y_has_vectors && params.num_matrices == 1 && params.k_parts == 1;
@@ -100,10 +100,8 @@ __device__ __forceinline__ void finish_tokens(const MatmulParams& params, const 
       if (params.num_matrices == 1) {
         *y = float_to_bf16(finished(params, m, n, buffer.sum(params, at + row)));
       } else {
-        const std::uint32_t gate =
-            at + row / layout::kTileRows * 2 * layout::kTileRows + row % layout::kTileRows;
-        *y = float_to_bf16(silu(buffer.sum(params, gate)) *
-                           buffer.sum(params, gate + layout::kTileRows));
+        const float up = buffer.sum(params, at + row + strips_each(params) * layout::kTileRows);
+        *y = float_to_bf16(silu(buffer.sum(params, at + row)) * up);
       }
       continue;
     }

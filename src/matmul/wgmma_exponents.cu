@@ -4,7 +4,7 @@
 namespace unweight::matmul {
 
 template cudaError_t launch_wgmma_form<WeightForm::kExponents>(const MatmulParams&,
-                                                               const CUtensorMap&,
+                                                               const TensorMaps&,
                                                                const gpu::MatmulConfig&,
                                                                cudaLaunchConfig_t&);
 

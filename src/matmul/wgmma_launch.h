@@ -4,11 +4,12 @@
 #pragma once
 
 #include "matmul/matmul_params.h"
+#include "matmul/tensor_maps.h"
 
 namespace unweight::matmul {
 
 template <gpu::WeightForm kForm>
-cudaError_t launch_wgmma_form(const MatmulParams& params, const CUtensorMap& x,
+cudaError_t launch_wgmma_form(const MatmulParams& params, const TensorMaps& maps,
                               const gpu::MatmulConfig& matmul, cudaLaunchConfig_t& config);
 
 }  // namespace unweight::matmul

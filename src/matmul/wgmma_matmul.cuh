@@ -46,15 +46,15 @@ class TileMultiplier {
   __device__ __forceinline__ void multiply(StripDecoder<kForm> (&decoders)[kBlocks],
                                            const std::uint32_t (&first_at)[kBlocks],
                                            const std::uint32_t (&second_at)[kBlocks],
-                                           std::uint32_t num_strips, std::uint32_t tile,
-                                           bool is_last, Fragments (&a)[kBlocks],
+                                           std::uint32_t tile, bool is_last,
+                                           Fragments (&a)[kBlocks],
                                            float (&acc)[kBlocks][kTokens / 2]) {
     if (tile_in_stage_ == 0) ptx::mbarrier_wait(full_ + 8 * place_.slot, place_.parity);
     const std::uint32_t stage = ring_ + place_.slot * params_.stage_bytes;
     const std::uint32_t tokens = stage + map_.tokens(tile_in_stage_);
 #pragma unroll
     for (std::uint32_t b = 0; b < kBlocks; ++b) {
-      if (b != 0 && kWgmmaConsumerWarps * b + warpgroup_strip_ >= num_strips) continue;
+      if (b != 0 && kWgmmaConsumerWarps * b + warpgroup_strip_ >= params_.strips_per_tile) continue;
       decoders[b].begin_tile(tile, lane_);
 #pragma unroll
       for (std::uint32_t half = 0; half < 2; ++half) {
@@ -121,7 +121,7 @@ class TileMultiplier {
 template <WeightForm kForm, std::uint32_t kTokens, std::uint32_t kBlocks>
 __global__ void __launch_bounds__(kWgmmaThreads, 1)
     wgmma_matmul(const __grid_constant__ MatmulParams params,
-                 const __grid_constant__ CUtensorMap x) {
+                 const __grid_constant__ TensorMaps maps) {
   extern __shared__ __align__(1024) std::uint8_t dynamic[];
   const std::uint32_t lane = threadIdx.x % layout::kLanes;
   const std::uint32_t warp = threadIdx.x / layout::kLanes;
@@ -147,8 +147,8 @@ __global__ void __launch_bounds__(kWgmmaThreads, 1)
 
   if (warp >= kWgmmaConsumerWarps) {
     ptx::setmaxnreg_dec<56>();
-    if (warp == kWgmmaConsumerWarps) {
-      StageProducer<kForm, kTokens>(params, x, share, ring, full, empty, lane).run();
+    if (warp == kWgmmaConsumerWarps && lane == 0) {
+      StageProducer<kForm, kTokens>(params, maps, share, ring, full, empty).run();
     }
   } else {
     ptx::setmaxnreg_inc<224>();
@@ -157,11 +157,16 @@ __global__ void __launch_bounds__(kWgmmaThreads, 1)
     const StageMap<kForm, kTokens> map(params);
     const std::uint32_t leading = PartialSums(params).leading;
     auto* const sums = reinterpret_cast<float*>(dynamic + params.epilogue_offset);
-    // With two matrices a strip's parity says which; 4 strips further it is the same.
     StripDecoder<kForm> decoders[kBlocks];
+    std::uint32_t first_at[kBlocks], second_at[kBlocks], in_matrix[kBlocks];
 #pragma unroll
     for (std::uint32_t b = 0; b < kBlocks; ++b) {
-      decoders[b].begin_matrix(params, params.num_matrices == 2 ? warp % 2 : 0);
+      // A strip that the tile lacks is read from where its last one lies, and never stored.
+      const std::uint32_t local = min(kWgmmaConsumerWarps * b + warp, params.strips_per_tile - 1);
+      in_matrix[b] = local % strips_each(params);
+      first_at[b] = ptx::keep(map.first(local, 0) + 16 * lane);
+      second_at[b] = ptx::keep(map.second(local, 0) + 16 * lane);
+      decoders[b].begin_matrix(params, local / strips_each(params));
       decoders[b].template load_palette<Lookup::kEither>();
     }
     TileMultiplier<kForm, kTokens, kBlocks> multiplier(params, ring, full, empty, warp, lane);
@@ -169,26 +174,19 @@ __global__ void __launch_bounds__(kWgmmaThreads, 1)
     for (std::uint32_t i = share.first_item; i < share.num_items; i += share.item_step) {
       const Item item = Item::of(params, i, share.rank, kTokens);
       float acc[kBlocks][kTokens / 2] = {};
-      // A strip that the tile lacks is read from where another one lies, and never stored.
-      std::uint32_t first_at[kBlocks], second_at[kBlocks];
 #pragma unroll
       for (std::uint32_t b = 0; b < kBlocks; ++b) {
-        const std::uint32_t mine = kWgmmaConsumerWarps * b + warp;
-        const std::uint32_t local = mine < item.num_strips ? mine : warp % params.num_matrices;
-        first_at[b] = ptx::keep(map.first(local, 0) + 16 * lane);
-        second_at[b] = ptx::keep(map.second(local, 0) + 16 * lane);
-        decoders[b].begin_strip(item.first_strip + local / params.num_matrices, range.begin, lane);
+        decoders[b].begin_strip(item.first_strip + in_matrix[b], range.begin, lane);
       }
       const std::uint32_t last = range.end - 1;
-      if (warp / 4 * 4 < item.num_strips) {
+      if (warp / 4 * 4 < params.strips_per_tile) {
         // Two sets of fragments in all: one is decoded while the other is multiplied.
         typename TileMultiplier<kForm, kTokens, kBlocks>::Fragments a[2 / kBlocks][kBlocks];
         for (std::uint32_t tile = range.begin; tile < range.end; tile += 2) {
-          multiplier.multiply(decoders, first_at, second_at, item.num_strips, tile, tile == last,
-                              a[0], acc);
+          multiplier.multiply(decoders, first_at, second_at, tile, tile == last, a[0], acc);
           if (tile == last) break;
-          multiplier.multiply(decoders, first_at, second_at, item.num_strips, tile + 1,
-                              tile + 1 == last, a[2 / kBlocks - 1], acc);
+          multiplier.multiply(decoders, first_at, second_at, tile + 1, tile + 1 == last,
+                              a[2 / kBlocks - 1], acc);
         }
         multiplier.finish();
       } else {
@@ -202,7 +200,10 @@ __global__ void __launch_bounds__(kWgmmaThreads, 1)
       const auto put = [&](std::uint32_t first_block, std::uint32_t num_blocks) {
 #pragma unroll
         for (std::uint32_t b = 0; b < kBlocks; ++b) {
-          if (kWgmmaConsumerWarps * b + warp >= item.num_strips) continue;
+          if (kWgmmaConsumerWarps * b + warp >= params.strips_per_tile ||
+              in_matrix[b] >= item.num_strips) {
+            continue;
+          }
           const std::uint32_t row = (kWgmmaConsumerWarps * b + warp) * layout::kTileRows + lane / 4;
 #pragma unroll
           for (std::uint32_t j = 0; j < kTokens / 8; ++j) {
@@ -248,32 +249,32 @@ __global__ void __launch_bounds__(kWgmmaThreads, 1)
 }
 
 template <WeightForm kForm, std::uint32_t kTokens, std::uint32_t kBlocks>
-cudaError_t launch_wgmma(const MatmulParams& params, const CUtensorMap& x,
+cudaError_t launch_wgmma(const MatmulParams& params, const TensorMaps& maps,
                          cudaLaunchConfig_t& config) {
   const auto kernel = wgmma_matmul<kForm, kTokens, kBlocks>;
   const cudaError_t status =
       cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
                            static_cast<int>(config.dynamicSmemBytes));
   if (status != cudaSuccess) return status;
-  return cudaLaunchKernelEx(&config, kernel, params, x);
+  return cudaLaunchKernelEx(&config, kernel, params, maps);
 }
 
 template <WeightForm kForm>
-cudaError_t launch_wgmma_form(const MatmulParams& params, const CUtensorMap& x,
+cudaError_t launch_wgmma_form(const MatmulParams& params, const TensorMaps& maps,
                               const gpu::MatmulConfig& matmul, cudaLaunchConfig_t& config) {
   const bool two = wgmma_blocks(matmul.strips_per_tile) == 2;
   switch (matmul.tokens_per_tile) {
     case 32:
-      return two ? launch_wgmma<kForm, 32, 2>(params, x, config)
-                 : launch_wgmma<kForm, 32, 1>(params, x, config);
+      return two ? launch_wgmma<kForm, 32, 2>(params, maps, config)
+                 : launch_wgmma<kForm, 32, 1>(params, maps, config);
     case 64:
-      return two ? launch_wgmma<kForm, 64, 2>(params, x, config)
-                 : launch_wgmma<kForm, 64, 1>(params, x, config);
+      return two ? launch_wgmma<kForm, 64, 2>(params, maps, config)
+                 : launch_wgmma<kForm, 64, 1>(params, maps, config);
     case 128:
-      return two ? launch_wgmma<kForm, 128, 2>(params, x, config)
-                 : launch_wgmma<kForm, 128, 1>(params, x, config);
+      return two ? launch_wgmma<kForm, 128, 2>(params, maps, config)
+                 : launch_wgmma<kForm, 128, 1>(params, maps, config);
     case 256:
-      return launch_wgmma<kForm, 256, 1>(params, x, config);
+      return launch_wgmma<kForm, 256, 1>(params, maps, config);
     default:
       return cudaErrorInvalidValue;
   }

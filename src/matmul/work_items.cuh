@@ -7,6 +7,7 @@
 
 #include "kernels/ptx/grid_moves.cuh"
 #include "kernels/ptx/warp_moves.cuh"
+#include "matmul/tensor_maps.h"
 #include "matmul/weight_fragments.cuh"
 
 namespace unweight::matmul {
@@ -16,9 +17,14 @@ namespace ptx = kernels::ptx;
 /// Bytes of one token in a 64-column tile of activations: one row of a 128-byte swizzle.
 inline constexpr std::uint32_t kTokenTileBytes = layout::kTileCols * 2;
 
+/// Strips of each matrix in an output tile. Local strip i is strip i % of it of matrix i / of it.
+__device__ __forceinline__ std::uint32_t strips_each(const MatmulParams& params) {
+  return params.strips_per_tile / params.num_matrices;
+}
+
 struct Item {
   std::uint32_t first_strip;  ///< of each matrix
-  std::uint32_t num_strips;   ///< of all matrices, <= strips_per_tile; 0: past the last row tile
+  std::uint32_t num_strips;   ///< of each matrix that exist; 0: past the last row tile
   std::uint32_t first_token;
 
   /// Tokens of a group of tiles go round fastest: CTAs that run at the same time read the same
@@ -30,10 +36,10 @@ struct Item {
     const std::uint32_t group = item / group_items, rest = item % group_items;
     const std::uint32_t first_m = group * params.m_tiles_per_group;
     const std::uint32_t size = min(params.m_tiles_per_group, params.num_m_tiles - first_m);
-    const std::uint32_t strips = params.strips_per_tile / params.num_matrices;
+    const std::uint32_t strips = strips_each(params);
     Item place;
     place.first_strip = min((rest / size * params.multicast + rank) * strips, params.num_strips);
-    place.num_strips = min(strips, params.num_strips - place.first_strip) * params.num_matrices;
+    place.num_strips = min(strips, params.num_strips - place.first_strip);
     place.first_token = (first_m + rest % size) * tokens_per_tile;
     return place;
   }
@@ -94,37 +100,22 @@ struct StageMap {
 /// The warp that fills stages. Weights first, for as many stages as there are: they depend on no
 /// kernel before this one. Activations when those have ended; with multicast each CTA of the
 /// cluster brings its share of the tokens to all of them.
-///
-/// A stage has a few hundred clocks: everything that depends on the item alone is done once an
-/// item, and every lane has one copy of a stage, of one section of one strip, whose source moves
-/// on.
 template <WeightForm kForm, std::uint32_t kTokens>
 class StageProducer {
  public:
-  static constexpr std::uint32_t kSections = kSecondBytes<kForm> != 0 ? 2 : 1;
-  static_assert(kMaxStripsPerTile * kSections <= layout::kLanes);
-
-  __device__ __forceinline__ StageProducer(const MatmulParams& params, const CUtensorMap& x,
+  __device__ __forceinline__ StageProducer(const MatmulParams& params, const TensorMaps& maps,
                                            const Share& share, std::uint32_t ring,
-                                           std::uint32_t full, std::uint32_t empty,
-                                           std::uint32_t lane)
+                                           std::uint32_t full, std::uint32_t empty)
       : params_(params),
-        x_(x),
+        maps_(maps),
         share_(share),
         range_(params, share.part),
+        map_(params),
         ring_(ring),
         full_(full),
-        empty_(empty),
-        lane_(lane) {
-    const StageMap<kForm, kTokens> map(params);
-    const std::uint32_t strip = lane / kSections;
-    const bool is_first = lane % kSections == 0;
-    lane_tile_bytes_ = is_first ? kFirstBytes<kForm> : kSecondBytes<kForm>;
-    lane_target_ = is_first ? map.first(strip, 0) : map.second(strip, 0);
-    const WeightPointers& from = params.weights[params.num_matrices == 2 ? strip % 2 : 0];
-    lane_section_ = is_first ? from.first : from.second;
-  }
+        empty_(empty) {}
 
+  /// By one thread.
   __device__ __forceinline__ void run() {
     const std::uint32_t my_items =
         share_.first_item < share_.num_items
@@ -132,10 +123,6 @@ class StageProducer {
             : 0;
     const std::uint32_t total = my_items * range_.num_stages(params_);
     const std::uint32_t ahead = min(total, params_.num_stages);
-    if (total == 0) {
-      ptx::griddepcontrol_wait();
-      return;
-    }
     Cursor at = start();
     for (std::uint32_t i = 0; i < ahead; ++i) {
       fill_weights(at, i);
@@ -163,17 +150,13 @@ class StageProducer {
  private:
   struct Cursor {
     std::uint32_t item_number, tile;
-    std::uint32_t num_strips, first_token;
-    const std::uint8_t* source;  ///< of this lane's next copy
+    std::uint32_t first_strip, first_token;
   };
   __device__ __forceinline__ void enter_item(Cursor& at) const {
     const Item item = Item::of(params_, at.item_number, share_.rank, kTokens);
-    const std::uint32_t strip = item.first_strip + (lane_ / kSections) / params_.num_matrices;
     at.tile = range_.begin;
-    at.num_strips = item.num_strips;
+    at.first_strip = item.first_strip;
     at.first_token = item.first_token;
-    at.source = lane_section_ +
-                (std::uint64_t{strip} * params_.num_k_tiles + range_.begin) * lane_tile_bytes_;
   }
   __device__ __forceinline__ Cursor start() const {
     Cursor at;
@@ -183,7 +166,6 @@ class StageProducer {
   }
   __device__ __forceinline__ void advance(Cursor& at) const {
     at.tile += params_.tiles_per_stage;
-    at.source += params_.tiles_per_stage * lane_tile_bytes_;
     if (at.tile >= range_.end) {
       at.item_number += share_.item_step;
       enter_item(at);
@@ -193,31 +175,35 @@ class StageProducer {
     return min(params_.tiles_per_stage, range_.end - at.tile);
   }
 
+  /// A box is always whole: what lies outside of the matrix arrives as zeros, tiles of the next
+  /// part of K arrive and are not looked at.
   __device__ __forceinline__ void fill_weights(const Cursor& at, std::uint32_t slot) const {
-    const std::uint32_t tiles = tiles_of(at);
     const std::uint32_t barrier = full_ + 8 * slot, stage = ring_ + slot * params_.stage_bytes;
-    if (lane_ == 0) {
-      ptx::mbarrier_arrive_expect_tx(
-          barrier, tiles * (at.num_strips * (kFirstBytes<kForm> + kSecondBytes<kForm>)+kTokens *
-                            kTokenTileBytes));
-    }
-    __syncwarp();
-    if (lane_ < at.num_strips * kSections) {
-      ptx::bulk_copy_to_shared(stage + lane_target_, at.source, tiles * lane_tile_bytes_, barrier);
+    ptx::mbarrier_arrive_expect_tx(barrier,
+                                   params_.tiles_per_stage * params_.strips_per_tile *
+                                       (kFirstBytes<kForm> + kSecondBytes<kForm>)+tiles_of(at) *
+                                       (kTokens * kTokenTileBytes));
+    for (std::uint32_t matrix = 0; matrix < params_.num_matrices; ++matrix) {
+      const std::uint32_t strip = matrix * strips_each(params_);
+      ptx::tensor_copy_to_shared(stage + map_.first(strip, 0), maps_.first[matrix], 0, at.tile,
+                                 at.first_strip, barrier);
+      if constexpr (kSecondBytes<kForm> != 0) {
+        ptx::tensor_copy_to_shared(stage + map_.second(strip, 0), maps_.second[matrix], 0, at.tile,
+                                   at.first_strip, barrier);
+      }
     }
   }
   __device__ __forceinline__ void fill_tokens(const Cursor& at, std::uint32_t slot) const {
-    if (lane_ != 0) return;
     const std::uint32_t tiles = tiles_of(at);
     const std::uint32_t stage = ring_ + slot * params_.stage_bytes, barrier = full_ + 8 * slot;
     for (std::uint32_t i = 0; i < tiles; ++i) {
       const std::uint32_t column = (at.tile + i) * layout::kTileCols;
-      const std::uint32_t target = stage + i * (kTokens * kTokenTileBytes);
+      const std::uint32_t target = stage + map_.tokens(i);
       if (params_.multicast == 1) {
-        ptx::tensor_copy_to_shared(target, x_, column, at.first_token, barrier);
+        ptx::tensor_copy_to_shared(target, maps_.x, column, at.first_token, barrier);
       } else {
         const std::uint32_t token = share_.rank * (kTokens / params_.multicast);
-        ptx::tensor_multicast_to_shared(target + token * kTokenTileBytes, x_, column,
+        ptx::tensor_multicast_to_shared(target + token * kTokenTileBytes, maps_.x, column,
                                         at.first_token + token, barrier,
                                         (1u << params_.multicast) - 1);
       }
@@ -225,12 +211,11 @@ class StageProducer {
   }
 
   const MatmulParams& params_;
-  const CUtensorMap& x_;
+  const TensorMaps& maps_;
   const Share& share_;
   KRange range_;
-  std::uint32_t ring_, full_, empty_, lane_;
-  std::uint32_t lane_tile_bytes_, lane_target_;
-  const std::uint8_t* lane_section_;
+  StageMap<kForm, kTokens> map_;
+  std::uint32_t ring_, full_, empty_;
 };
 
 /// A consumer's place in the ring.

@@ -62,8 +62,20 @@ __device__ __forceinline__ void tensor_copy_to_shared(std::uint32_t destination,
       "l"(&map), "r"(x), "r"(y), "r"(barrier)
       : "memory");
 }
-/// The same, to the same place in every CTA of the cluster whose bit is set; each one's barrier at
-/// that place gets the bytes.
+/// A box of a tensor of three dimensions.
+__device__ __forceinline__ void tensor_copy_to_shared(std::uint32_t destination,
+                                                      const CUtensorMap& map, std::uint32_t x,
+                                                      std::uint32_t y, std::uint32_t z,
+                                                      std::uint32_t barrier) {
+  asm volatile(
+      "cp.async.bulk.tensor.3d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, "
+      "{%2, %3, %4}], [%5];" ::"r"(destination),
+      "l"(&map), "r"(x), "r"(y), "r"(z), "r"(barrier)
+      : "memory");
+}
+
+/// The same as of two, to the same place in every CTA of the cluster whose bit is set; each one's
+/// barrier at that place gets the bytes.
 __device__ __forceinline__ void tensor_multicast_to_shared(std::uint32_t destination,
                                                            const CUtensorMap& map, std::uint32_t x,
                                                            std::uint32_t y, std::uint32_t barrier,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "matmul/activation_map.h"
+#include "matmul/tensor_maps.h"
 
 #include <fmt/format.h>
 
@@ -28,6 +28,14 @@ decltype(&cuTensorMapEncodeTiled) encode_function() {
   return function;
 }
 
+Error no_encode_function() {
+  return {ErrorCode::kUnsupported, "the CUDA driver has no cuTensorMapEncodeTiled"};
+}
+Error encode_error(CUresult status) {
+  return {ErrorCode::kInternal,
+          fmt::format("cuTensorMapEncodeTiled: error {}", static_cast<int>(status))};
+}
+
 }  // namespace
 
 bool readable_by_tensor_copies(const gpu::DeviceMatrix& x) {
@@ -41,9 +49,7 @@ std::uint64_t aligned_stride(std::uint64_t cols) {
 
 Result<CUtensorMap> activation_map(const gpu::DeviceMatrix& x, std::uint32_t tokens) {
   const auto encode = encode_function();
-  if (encode == nullptr) {
-    return Error{ErrorCode::kUnsupported, "the CUDA driver has no cuTensorMapEncodeTiled"};
-  }
+  if (encode == nullptr) return no_encode_function();
   const std::uint64_t stride = x.rows <= 1 ? aligned_stride(x.cols) : x.row_stride_elems;
   const cuuint64_t dims[2] = {x.cols, x.rows};
   const cuuint64_t strides[1] = {stride * sizeof(std::uint16_t)};
@@ -54,10 +60,26 @@ Result<CUtensorMap> activation_map(const gpu::DeviceMatrix& x, std::uint32_t tok
       encode(&map, CU_TENSOR_MAP_DATA_TYPE_BFLOAT16, 2, const_cast<std::uint16_t*>(x.data), dims,
              strides, box, steps, CU_TENSOR_MAP_INTERLEAVE_NONE, CU_TENSOR_MAP_SWIZZLE_128B,
              CU_TENSOR_MAP_L2_PROMOTION_L2_256B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
-  if (status != CUDA_SUCCESS) {
-    return Error{ErrorCode::kInternal,
-                 fmt::format("cuTensorMapEncodeTiled: error {}", static_cast<int>(status))};
-  }
+  if (status != CUDA_SUCCESS) return encode_error(status);
+  return map;
+}
+
+Result<CUtensorMap> section_map(const void* section, std::uint32_t tile_bytes,
+                                std::uint32_t num_k_tiles, std::uint32_t num_strips,
+                                std::uint32_t box_tiles, std::uint32_t box_strips) {
+  const auto encode = encode_function();
+  if (encode == nullptr) return no_encode_function();
+  constexpr std::uint32_t kElemBytes = 8;  // the largest: a box has at most 256 elements a row
+  const cuuint64_t dims[3] = {tile_bytes / kElemBytes, num_k_tiles, num_strips};
+  const cuuint64_t strides[2] = {tile_bytes, std::uint64_t{num_k_tiles} * tile_bytes};
+  const cuuint32_t box[3] = {tile_bytes / kElemBytes, box_tiles, box_strips};
+  const cuuint32_t steps[3] = {1, 1, 1};
+  CUtensorMap map;
+  const CUresult status =
+      encode(&map, CU_TENSOR_MAP_DATA_TYPE_INT64, 3, const_cast<void*>(section), dims, strides, box,
+             steps, CU_TENSOR_MAP_INTERLEAVE_NONE, CU_TENSOR_MAP_SWIZZLE_NONE,
+             CU_TENSOR_MAP_L2_PROMOTION_L2_256B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
+  if (status != CUDA_SUCCESS) return encode_error(status);
   return map;
 }
 
