@@ -69,13 +69,18 @@ Result<void> check_fields(const MatmulProblem& problem, const MatmulConfig& c) {
   }
   if (!wgmma_has(c.tokens_per_tile, wgmma_blocks(c.strips_per_tile))) {
     return bad(fmt::format(
-        "the wgmma kernel has no tiles of {} tokens and {} strips: 32, 64 or 128 tokens have up to "
-        "16 strips, 256 have up to 8",
+        "the wgmma kernel has no tiles of {} tokens and {} strips: 32 or 64 tokens have up to 16 "
+        "strips, 128 or 256 have up to 8",
         c.tokens_per_tile, c.strips_per_tile));
   }
   if (!is_one_of(c.multicast, Counts{1, 2})) return bad("multicast is not 1 or 2");
   if (c.multicast != 1 && c.k_parts != 1) return bad("multicast and k_parts exclude each other");
   if (c.k_warps != 1) return bad("the wgmma kernel has no k_warps");
+  if (c.num_stages < 3) {
+    return bad(
+        "num_stages of the wgmma kernel is below 3: it loads from a stage before it has left "
+        "the one behind");
+  }
   return {};
 }
 

@@ -32,10 +32,10 @@ inline constexpr std::uint32_t kWgmmaThreads = (kWgmmaConsumerWarps + 4) * 32;
 }
 /// Tokens that its epilogue brings to shared memory at a time.
 inline constexpr std::uint32_t kWgmmaEpilogueTokens = 32;
-/// Accumulators are blocks x tokens / 2 registers a lane, of 240.
+/// Accumulators are blocks x tokens / 2 registers a lane; 128 x 2 would leave too few for the rest.
 [[nodiscard]] constexpr bool wgmma_has(std::uint32_t tokens, std::uint32_t blocks) {
-  return (tokens == 32 || tokens == 64 || tokens == 128) ? blocks == 1 || blocks == 2
-                                                         : tokens == 256 && blocks == 1;
+  return ((tokens == 32 || tokens == 64) && blocks <= 2) ||
+         ((tokens == 128 || tokens == 256) && blocks == 1);
 }
 
 }  // namespace unweight::matmul

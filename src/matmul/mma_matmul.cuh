@@ -85,7 +85,6 @@ __global__ void __launch_bounds__(kMmaMaxThreads<kTokens, kStrips>,
   auto* const sums = reinterpret_cast<float*>(dynamic + params.epilogue_offset);
   const std::uint32_t leading = PartialSums(params).leading;
   StripDecoder<kForm> decoders[kStrips];
-  bool is_run = true;
   std::uint32_t first_at[kStrips], second_at[kStrips], in_matrix[kStrips];
 #pragma unroll
   for (std::uint32_t s = 0; s < kStrips; ++s) {
@@ -96,7 +95,6 @@ __global__ void __launch_bounds__(kMmaMaxThreads<kTokens, kStrips>,
     first_at[s] = ptx::keep(map.first(local, 0) + 16 * lane);
     second_at[s] = ptx::keep(map.second(local, 0) + 16 * lane);
     decoders[s].begin_matrix(params, matrix);
-    is_run = is_run && decoders[s].has_run();
   }
   const std::uint32_t tokens_at = ptx::keep(token_offset(lane));
   RingPlace place;
@@ -108,51 +106,39 @@ __global__ void __launch_bounds__(kMmaMaxThreads<kTokens, kStrips>,
     for (std::uint32_t s = 0; s < kStrips; ++s) {
       decoders[s].begin_strip(item.first_strip + in_matrix[s], range.begin + k_warp, lane);
     }
-    const auto multiply = [&]<Lookup kLookup>() {
+    for (std::uint32_t tile = range.begin; tile < range.end; tile += params.tiles_per_stage) {
+      const std::uint32_t stage = ring + place.slot * params.stage_bytes;
+      ptx::mbarrier_wait(full_at + 8 * place.slot, place.parity);
+      const std::uint32_t tiles = min(params.tiles_per_stage, range.end - tile);
+      for (std::uint32_t t = k_warp; t < tiles; t += k_warps) {
+        Fragments a[kStrips];
 #pragma unroll
-      for (std::uint32_t s = 0; s < kStrips; ++s) decoders[s].template load_palette<kLookup>();
-      for (std::uint32_t tile = range.begin; tile < range.end; tile += params.tiles_per_stage) {
-        const std::uint32_t stage = ring + place.slot * params.stage_bytes;
-        ptx::mbarrier_wait(full_at + 8 * place.slot, place.parity);
-        const std::uint32_t tiles = min(params.tiles_per_stage, range.end - tile);
-        {
-          for (std::uint32_t t = k_warp; t < tiles; t += k_warps) {
+        for (std::uint32_t s = 0; s < kStrips; ++s) {
+          decoders[s].load(tile + t, stage + first_at[s] + t * kFirstBytes<kForm>,
+                           stage + second_at[s] + t * kSecondBytes<kForm>, lane);
+        }
+#pragma unroll
+        for (std::uint32_t s = 0; s < kStrips; ++s) decoders[s].decode(lane, a[s]);
+#pragma unroll
+        for (std::uint32_t half = 0; half < 2; ++half) {
+          std::uint32_t b[kBlocks][4];
+          load_tokens<kTokens>(stage + tokens_at + t * (kTokens * kTokenTileBytes), half, b);
+#pragma unroll
+          for (std::uint32_t step = 0; step < 2; ++step) {
 #pragma unroll
             for (std::uint32_t s = 0; s < kStrips; ++s) {
-              decoders[s].begin_tile(tile + t, lane);
-            }
 #pragma unroll
-            for (std::uint32_t half = 0; half < 2; ++half) {
-              std::uint32_t a[kStrips][2][4], b[kBlocks][4];
-#pragma unroll
-              for (std::uint32_t s = 0; s < kStrips; ++s) {
-                decoders[s].template decode<kLookup>(stage + first_at[s] + t * kFirstBytes<kForm>,
-                                                     stage + second_at[s] + t * kSecondBytes<kForm>,
-                                                     half, lane, a[s]);
-              }
-              load_tokens<kTokens>(stage + tokens_at + t * (kTokens * kTokenTileBytes), half, b);
-#pragma unroll
-              for (std::uint32_t step = 0; step < 2; ++step) {
-#pragma unroll
-                for (std::uint32_t s = 0; s < kStrips; ++s) {
-#pragma unroll
-                  for (std::uint32_t j = 0; j < kBlocks; ++j) {
-                    ptx::mma_m16n8k16(acc[s][j], a[s][step], b[j][2 * step], b[j][2 * step + 1]);
-                  }
-                }
+              for (std::uint32_t j = 0; j < kBlocks; ++j) {
+                ptx::mma_m16n8k16(acc[s][j], a[s][2 * half + step], b[j][2 * step],
+                                  b[j][2 * step + 1]);
               }
             }
           }
         }
-        __syncwarp();
-        if (lane == 0) ptx::mbarrier_arrive(empty_at + 8 * place.slot);
-        place.advance(params.num_stages);
       }
-    };
-    if (is_run) {
-      multiply.template operator()<Lookup::kRun>();
-    } else {
-      multiply.template operator()<Lookup::kAny>();
+      __syncwarp();
+      if (lane == 0) ptx::mbarrier_arrive(empty_at + 8 * place.slot);
+      place.advance(params.num_stages);
     }
 
     // Lane 4g+t of a fragment: output features g and g + 8, tokens 2t and 2t + 1.

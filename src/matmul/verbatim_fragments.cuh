@@ -32,18 +32,15 @@ class VerbatimRows {
     return (tile_mask_ >> tile % layout::kChunkTiles & 1) != 0;
   }
 
-  /// By a whole warp: puts the verbatim rows of half a tile (steps 2 * half and 2 * half + 1) over
-  /// its fragments, a[step][register]. Halves ascend.
+  /// By a whole warp: puts the verbatim rows of `tile` over its fragments, a[k16 step][register].
   __device__ __forceinline__ void patch(const WeightPointers& weights, std::uint32_t tile,
-                                        std::uint32_t half, std::uint32_t lane,
-                                        std::uint32_t (&a)[2][4]) {
-    const std::uint32_t wanted =
-        half_of(codec::pack_verbatim_position(tile % layout::kChunkTiles, 2 * half, 0));
+                                        std::uint32_t lane, std::uint32_t (&a)[layout::kSteps][4]) {
+    const std::uint32_t wanted = tile % layout::kChunkTiles;
     for (;;) {
-      const std::uint32_t mine = half_of(position_);
+      const std::uint32_t mine = codec::verbatim_tile(static_cast<std::uint16_t>(position_));
       for (std::uint32_t left = __ballot_sync(~0u, mine == wanted); left != 0; left &= left - 1) {
         const int from = __ffs(static_cast<int>(left)) - 1;
-        const std::uint32_t row = __shfl_sync(~0u, position_, from);
+        const auto row = static_cast<std::uint16_t>(__shfl_sync(~0u, position_, from));
         const std::uint32_t low = __shfl_sync(~0u, exponents_.x, from);
         const std::uint32_t high = __shfl_sync(~0u, exponents_.y, from);
         const bool is_mine = codec::verbatim_lane(row) == lane;
@@ -52,8 +49,8 @@ class VerbatimRows {
             __byte_perm(high, 0, 0x1404) >> 1, __byte_perm(high, 0, 0x3424) >> 1};
         // Selects, not branches: registers cannot be indexed.
 #pragma unroll
-        for (std::uint32_t s = 0; s < 2; ++s) {
-          const bool here = is_mine && codec::verbatim_step(row) % 2 == s;
+        for (std::uint32_t s = 0; s < layout::kSteps; ++s) {
+          const bool here = is_mine && codec::verbatim_step(row) == s;
 #pragma unroll
           for (std::uint32_t r = 0; r < 4; ++r) {
             a[s][r] = here ? (a[s][r] & 0x807f807fu) | in_place[r] : a[s][r];
@@ -68,9 +65,6 @@ class VerbatimRows {
 
  private:
   static constexpr std::uint32_t kNone = 0xffff;  ///< of a tile that no chunk has
-  [[nodiscard]] __device__ __forceinline__ static std::uint32_t half_of(std::uint32_t position) {
-    return position >> 6;  // tile, upper bit of the step
-  }
   __device__ __forceinline__ void enter_chunk(const WeightPointers& weights,
                                               std::uint32_t num_chunks, std::uint32_t chunk,
                                               std::uint32_t lane) {

@@ -39,24 +39,6 @@ __device__ __forceinline__ uint4 load_shared_16(std::uint32_t address) {
   return v;
 }
 
-/// How codes become exponents: nearly always a palette is a run of exponents, which is cheap.
-/// kEither asks every time: for kernels that have no registers or code to spare.
-enum class Lookup : std::uint8_t { kRun, kAny, kEither };
-
-/// What of a record the decode needs, in registers.
-struct PaletteDecoder {
-  kernels::PaletteRegisters palette;  ///< kAny
-  std::uint32_t run_base;             ///< kRun: first exponent in both halves, in place
-  bool is_run;                        ///< kEither
-
-  template <Lookup kLookup>
-  __device__ __forceinline__ void load(const kernels::TensorRecord& record) {
-    if constexpr (kLookup != Lookup::kAny) run_base = record.palette[0] * 0x00800080u;
-    if constexpr (kLookup != Lookup::kRun) palette = kernels::load_palette(record.palette);
-    if constexpr (kLookup == Lookup::kEither) is_run = record.palette_is_run != 0;
-  }
-};
-
 /// Exponents of a step's codes (layout/tile_order.h), in place: a palette that is a run. A product
 /// shifts and adds the base at once, on a pipe that is idle otherwise.
 __device__ __forceinline__ void exponents_of_run(std::uint32_t run_base, std::uint32_t codes,
@@ -86,80 +68,116 @@ __device__ __forceinline__ void join_step(std::uint32_t low, std::uint32_t high,
   a[3] |= __byte_perm(high, 0, 0x3322) & 0x807f807fu;
 }
 
-__device__ __forceinline__ uint2 load_shared_8(std::uint32_t address) {
-  uint2 v;
-  asm volatile("ld.shared.v2.u32 {%0,%1}, [%2];" : "=r"(v.x), "=r"(v.y) : "r"(address) : "memory");
-  return v;
-}
+/// A lane's fragments of a tile: a[k16 step][register].
+using Fragments = std::uint32_t[layout::kSteps][4];
 
-/// A lane's fragments of two k16 steps, 2 * half and 2 * half + 1 of a tile: a[step][register].
-/// `first` and `second`: this lane's bytes of the tile's sections, 16 * lane from where they begin.
-/// Half a tile at a time: few registers are in use at once, and the pipes overlap.
-template <WeightForm kForm, Lookup kLookup>
-__device__ __forceinline__ void decode_half(const PaletteDecoder& decoder, std::uint32_t first,
-                                            std::uint32_t second, std::uint32_t half,
-                                            std::uint32_t (&a)[2][4]) {
-  if constexpr (kForm == WeightForm::kTiles) {
-#pragma unroll
-    for (std::uint32_t s = 0; s < 2; ++s) {
-      const uint4 v = load_shared_16(first + 512 * (2 * half + s));
-      a[s][0] = v.x;
-      a[s][1] = v.y;
-      a[s][2] = v.z;
-      a[s][3] = v.w;
-    }
-  } else {
-    const uint4 bytes = load_shared_16(first + 512 * half);
-    if constexpr (kForm == WeightForm::kPalette) {
-      const uint2 codes = load_shared_8(second + 8 * half);
-      if (kLookup == Lookup::kRun || (kLookup == Lookup::kEither && decoder.is_run)) {
-        exponents_of_run(decoder.run_base, codes.x, a[0]);
-        exponents_of_run(decoder.run_base, codes.y, a[1]);
-      } else {
-        kernels::step_exponents(decoder.palette, codes.x, a[0]);
-        kernels::step_exponents(decoder.palette, codes.y, a[1]);
-      }
-    } else {
-      const uint4 e = load_shared_16(second + 512 * half);
-      place_exponents(e.x, e.y, a[0]);
-      place_exponents(e.z, e.w, a[1]);
-    }
-    join_step(bytes.x, bytes.y, a[0]);
-    join_step(bytes.z, bytes.w, a[1]);
+/// A lane's bytes of a tile as they are stored. `first` and `second` of load(): this lane's bytes
+/// of the tile's sections, 16 * lane from where they begin.
+template <WeightForm kForm>
+struct StoredTile;
+
+template <>
+struct StoredTile<WeightForm::kPalette> {
+  uint4 sign_mantissa[2], codes;
+
+  __device__ __forceinline__ void load(std::uint32_t first, std::uint32_t second) {
+    sign_mantissa[0] = load_shared_16(first);
+    sign_mantissa[1] = load_shared_16(first + 512);
+    codes = load_shared_16(second);
   }
-}
+  __device__ __forceinline__ void join(Fragments& a) const {
+    join_step(sign_mantissa[0].x, sign_mantissa[0].y, a[0]);
+    join_step(sign_mantissa[0].z, sign_mantissa[0].w, a[1]);
+    join_step(sign_mantissa[1].x, sign_mantissa[1].y, a[2]);
+    join_step(sign_mantissa[1].z, sign_mantissa[1].w, a[3]);
+  }
+  __device__ __forceinline__ void decode(std::uint32_t run_base, Fragments& a) const {
+    exponents_of_run(run_base, codes.x, a[0]);
+    exponents_of_run(run_base, codes.y, a[1]);
+    exponents_of_run(run_base, codes.z, a[2]);
+    exponents_of_run(run_base, codes.w, a[3]);
+    join(a);
+  }
+  /// Of a palette that is no run.
+  __device__ __forceinline__ void decode_any(const codec::Palette& palette, Fragments& a) const {
+    const kernels::PaletteRegisters registers = kernels::load_palette(palette);
+    kernels::step_exponents(registers, codes.x, a[0]);
+    kernels::step_exponents(registers, codes.y, a[1]);
+    kernels::step_exponents(registers, codes.z, a[2]);
+    kernels::step_exponents(registers, codes.w, a[3]);
+    join(a);
+  }
+};
+
+template <>
+struct StoredTile<WeightForm::kExponents> {
+  uint4 sign_mantissa[2], exponents[2];
+
+  __device__ __forceinline__ void load(std::uint32_t first, std::uint32_t second) {
+#pragma unroll
+    for (std::uint32_t i = 0; i < 2; ++i) {
+      sign_mantissa[i] = load_shared_16(first + 512 * i);
+      exponents[i] = load_shared_16(second + 512 * i);
+    }
+  }
+  __device__ __forceinline__ void decode(std::uint32_t, Fragments& a) const {
+#pragma unroll
+    for (std::uint32_t i = 0; i < 2; ++i) {
+      place_exponents(exponents[i].x, exponents[i].y, a[2 * i]);
+      place_exponents(exponents[i].z, exponents[i].w, a[2 * i + 1]);
+      join_step(sign_mantissa[i].x, sign_mantissa[i].y, a[2 * i]);
+      join_step(sign_mantissa[i].z, sign_mantissa[i].w, a[2 * i + 1]);
+    }
+  }
+};
+
+template <>
+struct StoredTile<WeightForm::kTiles> {
+  uint4 registers[layout::kSteps];
+
+  __device__ __forceinline__ void load(std::uint32_t first, std::uint32_t) {
+#pragma unroll
+    for (std::uint32_t s = 0; s < layout::kSteps; ++s) {
+      registers[s] = load_shared_16(first + 512 * s);
+    }
+  }
+  __device__ __forceinline__ void decode(std::uint32_t, Fragments& a) const {
+#pragma unroll
+    for (std::uint32_t s = 0; s < layout::kSteps; ++s) {
+      a[s][0] = registers[s].x;
+      a[s][1] = registers[s].y;
+      a[s][2] = registers[s].z;
+      a[s][3] = registers[s].w;
+    }
+  }
+};
 
 /// Zeroes what lies behind column `cols` of the tile: padding may be any weight, and infinity
 /// times the zeros that it meets would be NaN.
-__device__ __forceinline__ void clear_padding(std::uint32_t cols, std::uint32_t half,
-                                              std::uint32_t lane, std::uint32_t (&a)[2][4]) {
+__device__ __forceinline__ void clear_padding(std::uint32_t cols, std::uint32_t lane,
+                                              Fragments& a) {
 #pragma unroll
-  for (std::uint32_t s = 0; s < 2; ++s) {
+  for (std::uint32_t s = 0; s < layout::kSteps; ++s) {
 #pragma unroll
     for (std::uint32_t r = 0; r < 4; ++r) {
-      const std::uint32_t col = 32 * half + 16 * s + 8 * (r >> 1) + 2 * (lane & 3);
+      const std::uint32_t col = 16 * s + 8 * (r >> 1) + 2 * (lane & 3);
       if (col >= cols) a[s][r] = 0;
       if (col + 1 >= cols) a[s][r] &= 0xffffu;
     }
   }
 }
 
-/// Decodes strips of one matrix, tile after tile.
+/// Decodes strips of one matrix, tile after tile: load(), then decode().
 template <WeightForm kForm>
 class StripDecoder {
  public:
   __device__ __forceinline__ void begin_matrix(const MatmulParams& params, std::uint32_t matrix) {
     params_ = &params;
     weights_ = &params.weights[matrix];
-  }
-
-  [[nodiscard]] __device__ __forceinline__ bool has_run() const {
-    return kForm != WeightForm::kPalette || weights_->record->palette_is_run != 0;
-  }
-  /// Before decode<kLookup>().
-  template <Lookup kLookup>
-  __device__ __forceinline__ void load_palette() {
-    if constexpr (kForm == WeightForm::kPalette) palette_.load<kLookup>(*weights_->record);
+    if constexpr (kForm == WeightForm::kPalette) {
+      run_base_ = weights_->record->palette[0] * 0x00800080u;
+      is_run_ = weights_->record->palette_is_run != 0;
+    }
   }
 
   __device__ __forceinline__ void begin_strip(std::uint32_t strip, std::uint32_t first_tile,
@@ -170,26 +188,27 @@ class StripDecoder {
     }
   }
 
-  /// Before the halves of `tile` of K; tiles ascend.
-  __device__ __forceinline__ void begin_tile(std::uint32_t tile, std::uint32_t lane) {
+  /// `tile` of K; tiles ascend. `first` and `second` as for StoredTile.
+  __device__ __forceinline__ void load(std::uint32_t tile, std::uint32_t first,
+                                       std::uint32_t second, std::uint32_t lane) {
+    stored_.load(first, second);
     tile_ = tile;
     is_special_ = params_->k - tile * layout::kTileCols < layout::kTileCols;
     if constexpr (kForm == WeightForm::kPalette) {
-      is_special_ |= verbatim_.test(*weights_, num_chunks(), strip_tile_ + tile, lane);
+      has_verbatim_ = verbatim_.test(*weights_, num_chunks(), strip_tile_ + tile, lane);
+      is_special_ = is_special_ || has_verbatim_ || !is_run_;
     }
   }
-  /// Half of the tile; first and second as for decode_half().
-  template <Lookup kLookup>
-  __device__ __forceinline__ void decode(std::uint32_t first, std::uint32_t second,
-                                         std::uint32_t half, std::uint32_t lane,
-                                         std::uint32_t (&a)[2][4]) {
-    decode_half<kForm, kLookup>(palette_, first, second, half, a);
+  /// As if nothing were special, and then what is: one branch a tile.
+  __device__ __forceinline__ void decode(std::uint32_t lane, Fragments& a) {
+    stored_.decode(run_base_, a);
     if (is_special_) [[unlikely]] {
       if constexpr (kForm == WeightForm::kPalette) {
-        verbatim_.patch(*weights_, strip_tile_ + tile_, half, lane, a);
+        if (!is_run_) stored_.decode_any(weights_->record->palette, a);
+        if (has_verbatim_) verbatim_.patch(*weights_, strip_tile_ + tile_, lane, a);
       }
       const std::uint32_t cols = params_->k - tile_ * layout::kTileCols;
-      if (cols < layout::kTileCols) clear_padding(cols, half, lane, a);
+      if (cols < layout::kTileCols) clear_padding(cols, lane, a);
     }
   }
 
@@ -201,9 +220,12 @@ class StripDecoder {
 
   const MatmulParams* params_ = nullptr;
   const WeightPointers* weights_ = nullptr;
-  PaletteDecoder palette_{};
+  std::uint32_t run_base_ = 0;  ///< first exponent of a palette that is a run, in place, twice
+  bool is_run_ = true;
   std::uint32_t strip_tile_ = 0, tile_ = 0;
-  bool is_special_ = false;  ///< verbatim rows, or padding
+  bool has_verbatim_ = false;
+  bool is_special_ = false;  ///< anything but a whole tile of a run without verbatim rows
+  StoredTile<kForm> stored_;
   VerbatimRows verbatim_;
 };
 

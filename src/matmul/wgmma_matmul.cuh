@@ -24,11 +24,13 @@ namespace unweight::matmul {
 
 inline constexpr std::uint32_t kNoSlot = ~0u;
 
-/// A consumer warpgroup's way through the tiles of an item.
+/// A consumer warpgroup's way through the tiles of an item. What a lane needs of a tile is loaded
+/// while the tile before is multiplied.
 template <WeightForm kForm, std::uint32_t kTokens, std::uint32_t kBlocks>
 class TileMultiplier {
  public:
-  using Fragments = std::uint32_t[2][2][4];  ///< [half][step of the half][register]
+  /// Two sets of fragments in all: one is decoded while the other is multiplied.
+  using FragmentSets = Fragments[2 / kBlocks][kBlocks];
 
   __device__ __forceinline__ TileMultiplier(const MatmulParams& params, std::uint32_t ring,
                                             std::uint32_t full, std::uint32_t empty,
@@ -39,81 +41,116 @@ class TileMultiplier {
         full_(full),
         empty_(empty),
         lane_(lane),
-        warpgroup_strip_(warp / 4 * 4) {}
-
-  /// acc += the tile at hand; the products may still be under way when it returns, those of the
-  /// tile before are not.
-  __device__ __forceinline__ void multiply(StripDecoder<kForm> (&decoders)[kBlocks],
-                                           const std::uint32_t (&first_at)[kBlocks],
-                                           const std::uint32_t (&second_at)[kBlocks],
-                                           std::uint32_t tile, bool is_last,
-                                           Fragments (&a)[kBlocks],
-                                           float (&acc)[kBlocks][kTokens / 2]) {
-    if (tile_in_stage_ == 0) ptx::mbarrier_wait(full_ + 8 * place_.slot, place_.parity);
-    const std::uint32_t stage = ring_ + place_.slot * params_.stage_bytes;
-    const std::uint32_t tokens = stage + map_.tokens(tile_in_stage_);
+        num_blocks_(kWgmmaConsumerWarps + warp / 4 * 4 < params.strips_per_tile ? kBlocks : 1) {
 #pragma unroll
     for (std::uint32_t b = 0; b < kBlocks; ++b) {
-      if (b != 0 && kWgmmaConsumerWarps * b + warpgroup_strip_ >= params_.strips_per_tile) continue;
-      decoders[b].begin_tile(tile, lane_);
-#pragma unroll
-      for (std::uint32_t half = 0; half < 2; ++half) {
-        decoders[b].template decode<Lookup::kEither>(
-            stage + first_at[b] + tile_in_stage_ * kFirstBytes<kForm>,
-            stage + second_at[b] + tile_in_stage_ * kSecondBytes<kForm>, half, lane_, a[b][half]);
-      }
-      ptx::wgmma_fence();
-#pragma unroll
-      for (std::uint32_t s = 0; s < layout::kSteps; ++s) {
-        ptx::wgmma_m64k16<kTokens>(acc[b], a[b][s / 2][s % 2],
-                                   ptx::wgmma_descriptor(tokens + 32 * s));
-      }
-      ptx::wgmma_commit_group();
-      ptx::wgmma_wait_group<1>();
-      if (b == 0) release();
-    }
-    if (++tile_in_stage_ == params_.tiles_per_stage || is_last) {
-      used_up_ = place_.slot;
-      place_.advance(params_.num_stages);
-      tile_in_stage_ = 0;
+      // A strip that the tile lacks is read from where its last one lies, and never stored.
+      const std::uint32_t local = min(kWgmmaConsumerWarps * b + warp, params.strips_per_tile - 1);
+      first_at_[b] = ptx::keep(map_.first(local, 0) + 16 * lane);
+      second_at_[b] = ptx::keep(map_.second(local, 0) + 16 * lane);
+      decoders_[b].begin_matrix(params, local / strips_each(params));
     }
   }
 
-  __device__ __forceinline__ void finish() {
+  /// acc = all tiles of [begin, end), which is not empty.
+  __device__ __forceinline__ void run(const Item& item, const std::uint32_t (&in_matrix)[kBlocks],
+                                      std::uint32_t begin, std::uint32_t end, FragmentSets& a,
+                                      float (&acc)[kBlocks][kTokens / 2]) {
+#pragma unroll
+    for (std::uint32_t b = 0; b < kBlocks; ++b) {
+      decoders_[b].begin_strip(item.first_strip + in_matrix[b], begin, lane_);
+    }
+    arrive_at_tile();
+#pragma unroll
+    for (std::uint32_t b = 0; b < kBlocks; ++b) load(b, begin);
+    for (std::uint32_t tile = begin; tile < end; tile += 2) {
+      multiply(tile, tile + 1 == end, a[0], acc);
+      if (tile + 1 == end) break;
+      multiply(tile + 1, tile + 2 == end, a[2 / kBlocks - 1], acc);
+    }
     ptx::wgmma_wait_group<0>();
     release();
   }
 
-  /// A tile that this warpgroup has nothing to do with.
-  __device__ __forceinline__ void skip(bool is_last) {
-    if (tile_in_stage_ == 0) ptx::mbarrier_wait(full_ + 8 * place_.slot, place_.parity);
-    if (++tile_in_stage_ == params_.tiles_per_stage || is_last) {
-      used_up_ = place_.slot;
+  /// The same tiles, for a warpgroup that has no strips.
+  __device__ __forceinline__ void skip(std::uint32_t begin, std::uint32_t end) {
+    for (std::uint32_t tile = begin; tile < end; ++tile) {
+      arrive_at_tile();
+      leave_tile(tile + 1 == end);
       release();
-      place_.advance(params_.num_stages);
-      tile_in_stage_ = 0;
     }
   }
 
  private:
-  /// The stage before the one at hand may be filled again, if this warp has just left it.
+  /// Tile `tile` is multiplied; the products may still be under way afterwards, those of the tile
+  /// before are not.
+  __device__ __forceinline__ void multiply(std::uint32_t tile, bool is_last,
+                                           Fragments (&a)[kBlocks],
+                                           float (&acc)[kBlocks][kTokens / 2]) {
+    const std::uint32_t tokens =
+        ring_ + place_.slot * params_.stage_bytes + map_.tokens(tile_in_stage_);
+    const std::uint32_t before = used_up_;  // a stage whose last products are under way
+    used_up_ = kNoSlot;
+#pragma unroll
+    for (std::uint32_t b = 0; b < kBlocks; ++b) {
+      if (b < num_blocks_) {
+        decoders_[b].decode(lane_, a[b]);
+        ptx::wgmma_fence();
+#pragma unroll
+        for (std::uint32_t s = 0; s < layout::kSteps; ++s) {
+          ptx::wgmma_m64k16<kTokens>(acc[b], a[b][s], ptx::wgmma_descriptor(tokens + 32 * s));
+        }
+        ptx::wgmma_commit_group();
+      }
+      if (b == 0) {
+        leave_tile(is_last);
+        if (!is_last) arrive_at_tile();
+      }
+      if (!is_last && b < num_blocks_) load(b, tile + 1);
+      ptx::wgmma_wait_group<1>();
+      if (b == 0) release(before);
+    }
+  }
+
+  __device__ __forceinline__ void arrive_at_tile() {
+    if (tile_in_stage_ == 0) ptx::mbarrier_wait(full_ + 8 * place_.slot, place_.parity);
+  }
+  __device__ __forceinline__ void leave_tile(bool is_last) {
+    if (++tile_in_stage_ == params_.tiles_per_stage || is_last) {
+      used_up_ = place_.slot;
+      place_.advance(params_.num_stages);
+      tile_in_stage_ = 0;
+    }
+  }
+  __device__ __forceinline__ void load(std::uint32_t b, std::uint32_t tile) {
+    const std::uint32_t stage = ring_ + place_.slot * params_.stage_bytes;
+    decoders_[b].load(tile, stage + first_at_[b] + tile_in_stage_ * kFirstBytes<kForm>,
+                      stage + second_at_[b] + tile_in_stage_ * kSecondBytes<kForm>, lane_);
+  }
   __device__ __forceinline__ void release() {
-    if (used_up_ == kNoSlot) return;
+    release(used_up_);
+    used_up_ = kNoSlot;
+  }
+  /// A stage may be filled again as far as this warp is concerned.
+  __device__ __forceinline__ void release(std::uint32_t slot) const {
+    if (slot == kNoSlot) return;
     __syncwarp();
     if (lane_ < params_.multicast) {
-      const std::uint32_t barrier = empty_ + 8 * used_up_;
+      const std::uint32_t barrier = empty_ + 8 * slot;
       if (params_.multicast == 1) {
         ptx::mbarrier_arrive(barrier);
       } else {
         ptx::mbarrier_arrive_cluster(ptx::mapa(barrier, lane_));
       }
     }
-    used_up_ = kNoSlot;
   }
 
   const MatmulParams& params_;
   StageMap<kForm, kTokens> map_;
-  std::uint32_t ring_, full_, empty_, lane_, warpgroup_strip_;
+  std::uint32_t ring_, full_, empty_, lane_;
+  std::uint32_t num_blocks_;  ///< that have strips
+  StripDecoder<kForm> decoders_[kBlocks];
+  std::uint32_t first_at_[kBlocks], second_at_[kBlocks];
   RingPlace place_;
   std::uint32_t tile_in_stage_ = 0, used_up_ = kNoSlot;
 };
@@ -154,45 +191,25 @@ __global__ void __launch_bounds__(kWgmmaThreads, 1)
     ptx::setmaxnreg_inc<224>();
     constexpr std::uint32_t kNumThreads = kWgmmaConsumerWarps * layout::kLanes;
     const KRange range(params, share.part);
-    const StageMap<kForm, kTokens> map(params);
     const std::uint32_t leading = PartialSums(params).leading;
     auto* const sums = reinterpret_cast<float*>(dynamic + params.epilogue_offset);
-    StripDecoder<kForm> decoders[kBlocks];
-    std::uint32_t first_at[kBlocks], second_at[kBlocks], in_matrix[kBlocks];
+    std::uint32_t in_matrix[kBlocks];
 #pragma unroll
     for (std::uint32_t b = 0; b < kBlocks; ++b) {
-      // A strip that the tile lacks is read from where its last one lies, and never stored.
-      const std::uint32_t local = min(kWgmmaConsumerWarps * b + warp, params.strips_per_tile - 1);
-      in_matrix[b] = local % strips_each(params);
-      first_at[b] = ptx::keep(map.first(local, 0) + 16 * lane);
-      second_at[b] = ptx::keep(map.second(local, 0) + 16 * lane);
-      decoders[b].begin_matrix(params, local / strips_each(params));
-      decoders[b].template load_palette<Lookup::kEither>();
+      in_matrix[b] =
+          min(kWgmmaConsumerWarps * b + warp, params.strips_per_tile - 1) % strips_each(params);
     }
     TileMultiplier<kForm, kTokens, kBlocks> multiplier(params, ring, full, empty, warp, lane);
 
     for (std::uint32_t i = share.first_item; i < share.num_items; i += share.item_step) {
       const Item item = Item::of(params, i, share.rank, kTokens);
       float acc[kBlocks][kTokens / 2] = {};
-#pragma unroll
-      for (std::uint32_t b = 0; b < kBlocks; ++b) {
-        decoders[b].begin_strip(item.first_strip + in_matrix[b], range.begin, lane);
-      }
-      const std::uint32_t last = range.end - 1;
-      if (warp / 4 * 4 < params.strips_per_tile) {
-        // Two sets of fragments in all: one is decoded while the other is multiplied.
-        typename TileMultiplier<kForm, kTokens, kBlocks>::Fragments a[2 / kBlocks][kBlocks];
-        for (std::uint32_t tile = range.begin; tile < range.end; tile += 2) {
-          multiplier.multiply(decoders, first_at, second_at, tile, tile == last, a[0], acc);
-          if (tile == last) break;
-          multiplier.multiply(decoders, first_at, second_at, tile + 1, tile + 1 == last,
-                              a[2 / kBlocks - 1], acc);
-        }
-        multiplier.finish();
+      if (range.begin == range.end) {  // K is 0
+      } else if (warp / 4 * 4 < params.strips_per_tile) {
+        typename TileMultiplier<kForm, kTokens, kBlocks>::FragmentSets a;
+        multiplier.run(item, in_matrix, range.begin, range.end, a, acc);
       } else {
-        for (std::uint32_t tile = range.begin; tile < range.end; ++tile) {
-          multiplier.skip(tile == last);
-        }
+        multiplier.skip(range.begin, range.end);
       }
 
       // Lane 4g+t of a fragment: output features g and g + 8, tokens 2t and 2t + 1.
@@ -271,8 +288,7 @@ cudaError_t launch_wgmma_form(const MatmulParams& params, const TensorMaps& maps
       return two ? launch_wgmma<kForm, 64, 2>(params, maps, config)
                  : launch_wgmma<kForm, 64, 1>(params, maps, config);
     case 128:
-      return two ? launch_wgmma<kForm, 128, 2>(params, maps, config)
-                 : launch_wgmma<kForm, 128, 1>(params, maps, config);
+      return launch_wgmma<kForm, 128, 1>(params, maps, config);
     case 256:
       return launch_wgmma<kForm, 256, 1>(params, maps, config);
     default:
