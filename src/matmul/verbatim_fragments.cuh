@@ -20,22 +20,29 @@ namespace unweight::matmul {
 /// clipped to the arrays, whatever the index says.
 class VerbatimRows {
  public:
-  __device__ __forceinline__ void begin(const WeightPointers& weights, std::uint32_t num_chunks,
-                                        std::uint32_t tile, std::uint32_t lane) {
-    enter_chunk(weights, num_chunks, tile / layout::kChunkTiles, lane);
+  /// Returns which tiles of the chunk have verbatim rows, a bit each. Chunks ascend.
+  __device__ __forceinline__ std::uint32_t enter_chunk(const WeightPointers& weights,
+                                                       std::uint32_t num_chunks,
+                                                       std::uint32_t chunk, std::uint32_t lane) {
+    std::uint32_t tile_mask = 0;
+    first_ = end_ = 0;
+    if (chunk < num_chunks) {  // 16 entries are a cache line: nearly always in the first cache
+      const uint2 entry = __ldg(reinterpret_cast<const uint2*>(weights.verbatim_index) + chunk);
+      tile_mask = entry.y;
+      first_ = entry.x;
+      if (tile_mask != 0) {
+        end_ = chunk + 1 < num_chunks ? __ldg(&weights.verbatim_index[chunk + 1].first_verbatim_row)
+                                      : static_cast<std::uint32_t>(num_rows(weights));
+      }
+    }
+    load(weights, lane);
+    return tile_mask;
   }
 
-  /// Whether `tile` has verbatim rows. Tiles ascend, by less than a chunk at a time.
-  __device__ __forceinline__ bool test(const WeightPointers& weights, std::uint32_t num_chunks,
-                                       std::uint32_t tile, std::uint32_t lane) {
-    if (tile / layout::kChunkTiles != chunk_) enter_chunk(weights, num_chunks, chunk_ + 1, lane);
-    return (tile_mask_ >> tile % layout::kChunkTiles & 1) != 0;
-  }
-
-  /// By a whole warp: puts the verbatim rows of `tile` over its fragments, a[k16 step][register].
-  __device__ __forceinline__ void patch(const WeightPointers& weights, std::uint32_t tile,
+  /// By a whole warp: puts the verbatim rows of tile `wanted` of the chunk over its fragments,
+  /// a[k16 step][register]. Tiles ascend.
+  __device__ __forceinline__ void patch(const WeightPointers& weights, std::uint32_t wanted,
                                         std::uint32_t lane, std::uint32_t (&a)[layout::kSteps][4]) {
-    const std::uint32_t wanted = tile % layout::kChunkTiles;
     for (;;) {
       const std::uint32_t mine = codec::verbatim_tile(static_cast<std::uint16_t>(position_));
       for (std::uint32_t left = __ballot_sync(~0u, mine == wanted); left != 0; left &= left - 1) {
@@ -65,20 +72,6 @@ class VerbatimRows {
 
  private:
   static constexpr std::uint32_t kNone = 0xffff;  ///< of a tile that no chunk has
-  __device__ __forceinline__ void enter_chunk(const WeightPointers& weights,
-                                              std::uint32_t num_chunks, std::uint32_t chunk,
-                                              std::uint32_t lane) {
-    chunk_ = chunk;
-    tile_mask_ = 0;
-    if (chunk < num_chunks) {  // 16 entries are a cache line: nearly always in the first cache
-      const uint2 entry = __ldg(reinterpret_cast<const uint2*>(weights.verbatim_index) + chunk);
-      first_ = entry.x;
-      tile_mask_ = entry.y;
-      end_ = chunk + 1 < num_chunks ? __ldg(&weights.verbatim_index[chunk + 1].first_verbatim_row)
-                                    : static_cast<std::uint32_t>(num_rows(weights));
-    }
-    load(weights, lane);
-  }
   [[nodiscard]] __device__ __forceinline__ static std::uint64_t num_rows(
       const WeightPointers& weights) {
     const gpu::EncodeOutcome& outcome = weights.record->outcome;
@@ -89,14 +82,13 @@ class VerbatimRows {
   __device__ __forceinline__ void load(const WeightPointers& weights, std::uint32_t lane) {
     position_ = kNone;
     const std::uint32_t row = first_ + lane;
-    if (tile_mask_ == 0 || row >= end_ || row >= weights.num_verbatim_rows) {
+    if (row >= end_ || row >= weights.num_verbatim_rows) {
       return;
     }
     position_ = __ldg(weights.verbatim_positions + row);
     exponents_ = __ldg(reinterpret_cast<const uint2*>(weights.verbatim_rows) + row);
   }
 
-  std::uint32_t chunk_, tile_mask_;
   std::uint32_t first_ = 0, end_ = 0;  ///< rows of the chunk, from this window on
   std::uint32_t position_;             ///< of this lane's row of the window
   uint2 exponents_;

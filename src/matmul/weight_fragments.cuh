@@ -39,15 +39,23 @@ __device__ __forceinline__ uint4 load_shared_16(std::uint32_t address) {
   return v;
 }
 
-/// Exponents of a step's codes (layout/tile_order.h), in place: a palette that is a run. A product
-/// shifts and adds the base at once, on a pipe that is idle otherwise.
+/// a * kFactor + c as one instruction: a compiler that is told "shift, mask, add" makes three, all
+/// for the pipe that has most to do.
+template <std::uint32_t kFactor>
+__device__ __forceinline__ std::uint32_t multiply_add(std::uint32_t a, std::uint32_t c) {
+  std::uint32_t d;
+  asm("mad.lo.u32 %0, %1, %2, %3;" : "=r"(d) : "r"(a), "n"(kFactor), "r"(c));
+  return d;
+}
+
+/// Exponents of a step's codes (layout/tile_order.h), in place: a palette that is a run.
 __device__ __forceinline__ void exponents_of_run(std::uint32_t run_base, std::uint32_t codes,
                                                  std::uint32_t (&a)[4]) {
   const std::uint32_t upper = codes >> 8;
-  a[0] = (codes & 0x000f000fu) * 0x80u + run_base;
-  a[1] = (codes & 0x00f000f0u) * 0x08u + run_base;
-  a[2] = (upper & 0x000f000fu) * 0x80u + run_base;
-  a[3] = (upper & 0x00f000f0u) * 0x08u + run_base;
+  a[0] = multiply_add<0x80>(codes & 0x000f000fu, run_base);
+  a[1] = multiply_add<0x08>(codes & 0x00f000f0u, run_base);
+  a[2] = multiply_add<0x80>(upper & 0x000f000fu, run_base);
+  a[3] = multiply_add<0x08>(upper & 0x00f000f0u, run_base);
 }
 
 /// 8 exponent bytes -> in place: as bytes 1 and 3 of a register, shifted by one.
@@ -59,13 +67,19 @@ __device__ __forceinline__ void place_exponents(std::uint32_t low, std::uint32_t
   a[3] = __byte_perm(high, 0, 0x3424) >> 1;
 }
 
+/// (bytes & 0x807f807f) | exponents, as one instruction wherever it stands.
+__device__ __forceinline__ std::uint32_t join(std::uint32_t bytes, std::uint32_t exponents) {
+  std::uint32_t d;
+  asm("lop3.b32 %0, %1, 0x807f807f, %2, 0xea;" : "=r"(d) : "r"(bytes), "r"(exponents));
+  return d;
+}
 /// Puts sign and mantissa, 8 bytes, to the exponents.
 __device__ __forceinline__ void join_step(std::uint32_t low, std::uint32_t high,
                                           std::uint32_t (&a)[4]) {
-  a[0] |= __byte_perm(low, 0, 0x1100) & 0x807f807fu;
-  a[1] |= __byte_perm(low, 0, 0x3322) & 0x807f807fu;
-  a[2] |= __byte_perm(high, 0, 0x1100) & 0x807f807fu;
-  a[3] |= __byte_perm(high, 0, 0x3322) & 0x807f807fu;
+  a[0] = join(__byte_perm(low, 0, 0x1100), a[0]);
+  a[1] = join(__byte_perm(low, 0, 0x3322), a[1]);
+  a[2] = join(__byte_perm(high, 0, 0x1100), a[2]);
+  a[3] = join(__byte_perm(high, 0, 0x3322), a[3]);
 }
 
 /// A lane's fragments of a tile: a[k16 step][register].
@@ -167,7 +181,8 @@ __device__ __forceinline__ void clear_padding(std::uint32_t cols, std::uint32_t 
   }
 }
 
-/// Decodes strips of one matrix, tile after tile: load(), then decode().
+/// Decodes strips of one matrix, tile after tile: load(), then decode(). A tile is special if it is
+/// anything but a whole tile of a palette that is a run, without verbatim rows: one bit a tile.
 template <WeightForm kForm>
 class StripDecoder {
  public:
@@ -175,56 +190,63 @@ class StripDecoder {
     params_ = &params;
     weights_ = &params.weights[matrix];
     if constexpr (kForm == WeightForm::kPalette) {
-      run_base_ = weights_->record->palette[0] * 0x00800080u;
+      run_base_ = kernels::ptx::keep(weights_->record->palette[0] * 0x00800080u);
       is_run_ = weights_->record->palette_is_run != 0;
     }
   }
 
   __device__ __forceinline__ void begin_strip(std::uint32_t strip, std::uint32_t first_tile,
                                               std::uint32_t lane) {
-    strip_tile_ = strip * params_->num_k_tiles;
-    if constexpr (kForm == WeightForm::kPalette) {
-      verbatim_.begin(*weights_, num_chunks(), strip_tile_ + first_tile, lane);
-    }
+    strip_tile_ = kernels::ptx::keep(strip * params_->num_k_tiles);
+    enter_chunk((strip_tile_ + first_tile) / layout::kChunkTiles, lane);
   }
 
-  /// `tile` of K; tiles ascend. `first` and `second` as for StoredTile.
+  /// `tile` of K; tiles ascend, by less than a chunk at a time. `first` and `second` as for
+  /// StoredTile.
   __device__ __forceinline__ void load(std::uint32_t tile, std::uint32_t first,
                                        std::uint32_t second, std::uint32_t lane) {
     stored_.load(first, second);
-    tile_ = tile;
-    is_special_ = params_->k - tile * layout::kTileCols < layout::kTileCols;
-    if constexpr (kForm == WeightForm::kPalette) {
-      has_verbatim_ = verbatim_.test(*weights_, num_chunks(), strip_tile_ + tile, lane);
-      is_special_ = is_special_ || has_verbatim_ || !is_run_;
-    }
+    tile_ = strip_tile_ + tile;
+    if (tile_ / layout::kChunkTiles != chunk_) [[unlikely]]
+      enter_chunk(chunk_ + 1, lane);
   }
   /// As if nothing were special, and then what is: one branch a tile.
   __device__ __forceinline__ void decode(std::uint32_t lane, Fragments& a) {
     stored_.decode(run_base_, a);
-    if (is_special_) [[unlikely]] {
+    if ((special_tiles_ >> tile_ % layout::kChunkTiles & 1) != 0) [[unlikely]] {
       if constexpr (kForm == WeightForm::kPalette) {
         if (!is_run_) stored_.decode_any(weights_->record->palette, a);
-        if (has_verbatim_) verbatim_.patch(*weights_, strip_tile_ + tile_, lane, a);
+        verbatim_.patch(*weights_, tile_ % layout::kChunkTiles, lane, a);
       }
-      const std::uint32_t cols = params_->k - tile_ * layout::kTileCols;
+      const std::uint32_t cols = params_->k - (tile_ - strip_tile_) * layout::kTileCols;
       if (cols < layout::kTileCols) clear_padding(cols, lane, a);
     }
   }
 
  private:
-  [[nodiscard]] __device__ __forceinline__ std::uint32_t num_chunks() const {
-    return (params_->num_strips * params_->num_k_tiles + layout::kChunkTiles - 1) /
-           layout::kChunkTiles;
+  __device__ __forceinline__ void enter_chunk(std::uint32_t chunk, std::uint32_t lane) {
+    chunk_ = chunk;
+    special_tiles_ = 0;
+    if constexpr (kForm == WeightForm::kPalette) {
+      const std::uint32_t num_chunks =
+          (params_->num_strips * params_->num_k_tiles + layout::kChunkTiles - 1) /
+          layout::kChunkTiles;
+      special_tiles_ = verbatim_.enter_chunk(*weights_, num_chunks, chunk, lane);
+      if (!is_run_) special_tiles_ = ~0u;
+    }
+    if (params_->k % layout::kTileCols != 0) {  // the strip's last tile
+      const std::uint32_t last = strip_tile_ + params_->num_k_tiles - 1;
+      if (last / layout::kChunkTiles == chunk) special_tiles_ |= 1u << last % layout::kChunkTiles;
+    }
   }
 
   const MatmulParams* params_ = nullptr;
   const WeightPointers* weights_ = nullptr;
   std::uint32_t run_base_ = 0;  ///< first exponent of a palette that is a run, in place, twice
   bool is_run_ = true;
-  std::uint32_t strip_tile_ = 0, tile_ = 0;
-  bool has_verbatim_ = false;
-  bool is_special_ = false;  ///< anything but a whole tile of a run without verbatim rows
+  std::uint32_t strip_tile_ = 0;  ///< first tile of the strip, in the matrix
+  std::uint32_t tile_ = 0;        ///< in the matrix
+  std::uint32_t chunk_ = 0, special_tiles_ = 0;
   StoredTile<kForm> stored_;
   VerbatimRows verbatim_;
 };

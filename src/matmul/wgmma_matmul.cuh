@@ -39,7 +39,8 @@ class TileMultiplier {
         map_(params),
         ring_(ring),
         full_(full),
-        empty_(empty),
+        empty_(ptx::keep(ptx::mapa(
+            empty, params.multicast == 1 ? ptx::cluster_ctarank() : lane % params.multicast))),
         lane_(lane),
         num_blocks_(kWgmmaConsumerWarps + warp / 4 * 4 < params.strips_per_tile ? kBlocks : 1) {
 #pragma unroll
@@ -98,7 +99,7 @@ class TileMultiplier {
         ptx::wgmma_fence();
 #pragma unroll
         for (std::uint32_t s = 0; s < layout::kSteps; ++s) {
-          ptx::wgmma_m64k16<kTokens>(acc[b], a[b][s], ptx::wgmma_descriptor(tokens + 32 * s));
+          ptx::wgmma_m64k16<kTokens>(acc[b], a[b][s], ptx::wgmma_descriptor(tokens / 16 + 2 * s));
         }
         ptx::wgmma_commit_group();
       }
@@ -131,23 +132,18 @@ class TileMultiplier {
     release(used_up_);
     used_up_ = kNoSlot;
   }
-  /// A stage may be filled again as far as this warp is concerned.
+  /// A stage may be filled again as far as this warp is concerned; with multicast, by either CTA.
   __device__ __forceinline__ void release(std::uint32_t slot) const {
     if (slot == kNoSlot) return;
     __syncwarp();
-    if (lane_ < params_.multicast) {
-      const std::uint32_t barrier = empty_ + 8 * slot;
-      if (params_.multicast == 1) {
-        ptx::mbarrier_arrive(barrier);
-      } else {
-        ptx::mbarrier_arrive_cluster(ptx::mapa(barrier, lane_));
-      }
-    }
+    if (lane_ < params_.multicast) ptx::mbarrier_arrive_cluster(empty_ + 8 * slot);
   }
 
   const MatmulParams& params_;
   StageMap<kForm, kTokens> map_;
-  std::uint32_t ring_, full_, empty_, lane_;
+  std::uint32_t ring_, full_;
+  std::uint32_t empty_;  ///< of the CTA that this lane tells
+  std::uint32_t lane_;
   std::uint32_t num_blocks_;  ///< that have strips
   StripDecoder<kForm> decoders_[kBlocks];
   std::uint32_t first_at_[kBlocks], second_at_[kBlocks];

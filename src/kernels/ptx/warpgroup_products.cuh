@@ -24,9 +24,9 @@ __device__ __forceinline__ void wgmma_wait_group() {
 /// Descriptor of a B operand in shared memory: columns (tokens) of 64 BF16 (128 bytes), 128-byte
 /// swizzle, 8 of them every 1024 bytes; `address` is a multiple of 1024, plus 32 a k16 step.
 ///   bits 0..13 address / 16 | 16..29 leading offset (unused) | 32..45 stride / 16 | 62..63 swizzle
-__device__ __forceinline__ std::uint64_t wgmma_descriptor(std::uint32_t address) {
-  return std::uint64_t{(address & 0x3ffff) >> 4} | std::uint64_t{1} << 16 |
-         std::uint64_t{1024 >> 4} << 32 | std::uint64_t{1} << 62;
+/// Takes address / 16, of which the next k16 step is 2 further.
+__device__ __forceinline__ std::uint64_t wgmma_descriptor(std::uint32_t address_16) {
+  return std::uint64_t{address_16 + (1u << 16)} | std::uint64_t{0x40000000u | 1024 >> 4} << 32;
 }
 
 /// d += a * b: a 64x16 (warp w of the warpgroup: rows 16w .. 16w + 15, fragments as in
