@@ -158,6 +158,8 @@ MatmulParams make_params(const Operands& o, const MatmulConfig& config, const Ge
   p.residual = o.epilogue.residual;
   p.y_stride = o.y.row_stride_elems;
   p.residual_stride = o.epilogue.residual_stride_elems;
+  p.y_is_plain = o.epilogue.residual == nullptr && o.weights[1] == nullptr && config.k_parts == 1 &&
+                 kernels::is_aligned(o.y.data, 16) && o.y.row_stride_elems % 8 == 0;
   p.y_has_vectors = kernels::is_aligned(o.y.data, 8) && o.y.row_stride_elems % 4 == 0;
   p.n = static_cast<std::uint32_t>(o.y.cols);
   p.k = static_cast<std::uint32_t>(o.x.cols);

@@ -136,9 +136,11 @@ Result<Geometry> geometry_of(const MatmulProblem& problem, const MatmulConfig& c
   if (stage > device.max_shared_bytes) return bad("a stage does not fit in shared memory");
   g.stage_bytes = round_up(static_cast<std::uint32_t>(stage), 1024);
   const std::uint32_t ring = g.stage_bytes * c.num_stages;
-  const std::uint32_t sums = sums_bytes(c, c.k_parts > 1                ? c.tokens_per_tile
-                                           : c.kernel == Kernel::kWgmma ? kWgmmaEpilogueTokens
-                                                                        : 8);
+  const bool is_wgmma = c.kernel == Kernel::kWgmma;
+  const std::uint32_t sums = std::max(sums_bytes(c, c.k_parts > 1 ? c.tokens_per_tile
+                                                    : is_wgmma    ? kWgmmaEpilogueTokens
+                                                                  : 8),
+                                      is_wgmma ? kWgmmaPlainBytes : 0);
   const std::uint64_t all = items * g.cluster_size;
   // The sums go where the ring was, unless a CTA goes on to another tile. Returns how many CTAs
   // there is room for.

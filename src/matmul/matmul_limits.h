@@ -32,6 +32,8 @@ inline constexpr std::uint32_t kWgmmaThreads = (kWgmmaConsumerWarps + 4) * 32;
 }
 /// Tokens that its epilogue brings to shared memory at a time.
 inline constexpr std::uint32_t kWgmmaEpilogueTokens = 32;
+/// Where two warpgroups put 64 output features of those tokens, as BF16.
+inline constexpr std::uint32_t kWgmmaPlainBytes = 2 * kWgmmaEpilogueTokens * 128;
 /// Accumulators are blocks x tokens / 2 registers a lane; 128 x 2 would leave too few for the rest.
 [[nodiscard]] constexpr bool wgmma_has(std::uint32_t tokens, std::uint32_t blocks) {
   return ((tokens == 32 || tokens == 64) && blocks <= 2) ||

@@ -43,6 +43,7 @@ struct MatmulParams {
   const std::uint16_t* bias;
   const std::uint16_t* residual;
   std::uint64_t y_stride, residual_stride;  ///< elements
+  bool y_is_plain;     ///< no residual, one matrix, one part of K, rows of Y are 16-byte vectors
   bool y_has_vectors;  ///< 4 output features, from a multiple of 4, lie at a multiple of 8 bytes
   std::uint32_t n, k, m;
   std::uint32_t num_strips;    ///< of one matrix

@@ -124,4 +124,73 @@ __device__ __forceinline__ void finish_tokens(const MatmulParams& params, const 
   }
 }
 
+/// Tokens that a warpgroup brings to shared memory at a time on their way to Y, as BF16, and bytes
+/// of 64 output features of them.
+inline constexpr std::uint32_t kPlainTokens = kWgmmaEpilogueTokens;
+inline constexpr std::uint32_t kPlainBlockBytes = kPlainTokens * 128;
+
+/// Stores a block of 64 output features, from `first_row` of the tile, straight from a warpgroup's
+/// accumulators: bias, one rounding, and rows of 128 bytes through shared memory (`buffer`, a
+/// multiple of 128; barrier `id`). For outputs that need nothing else and whose rows are vectors.
+///
+///   buffer  [token][8 pieces of 16 bytes], piece p of token m at p ^ m % 8: no two lanes of a
+///           stmatrix meet in a bank
+template <std::uint32_t kTokens>
+__device__ __forceinline__ void store_plain_block(const MatmulParams& params,
+                                                  const float (&acc)[kTokens / 2], const Item& item,
+                                                  std::uint32_t first_row, std::uint32_t buffer,
+                                                  std::uint32_t id, std::uint32_t warp,
+                                                  std::uint32_t lane) {
+  const std::uint32_t first_n = item.first_strip * layout::kTileRows + first_row;
+  const std::uint32_t end_n =
+      min(params.n, (item.first_strip + item.num_strips) * layout::kTileRows);
+  float bias[2] = {};
+  if (params.bias != nullptr) {
+#pragma unroll
+    for (std::uint32_t h = 0; h < 2; ++h) {
+      const std::uint32_t n = first_n + warp * layout::kTileRows + lane / 4 + 8 * h;
+      if (n < end_n) bias[h] = bf16_to_float(params.bias[n]);
+    }
+  }
+  // Lane of stmatrix: token lane % 8 of matrix lane / 8; matrices 0 and 2 are the warp's upper 8
+  // output features of two blocks of 8 tokens, 1 and 3 the lower ones.
+  const std::uint32_t piece = 2 * warp + lane / 8 % 2;
+  const std::uint32_t write_at =
+      buffer + (lane / 16 * 8 + lane % 8) * 128 + ((piece ^ lane % 8) * 16);
+  // Lane of a store: piece lane % 8 of token lane / 8 of 4.
+  const std::uint32_t row = first_n + lane % 8 * 8;
+#pragma unroll
+  for (std::uint32_t t = 0; t < kTokens; t += kPlainTokens) {
+    ptx::named_barrier(id, 128);
+#pragma unroll
+    for (std::uint32_t j = 0; j < kPlainTokens / 16; ++j) {
+      std::uint32_t v[4];
+#pragma unroll
+      for (std::uint32_t i = 0; i < 4; ++i) {
+        const std::uint32_t at = 4 * (t / 8 + 2 * j + i / 2) + 2 * (i % 2);
+        v[i] = pack_bf16(acc[at] + bias[i % 2], acc[at + 1] + bias[i % 2]);
+      }
+      ptx::stmatrix_x4_trans(write_at + j * 16 * 128, v[0], v[1], v[2], v[3]);
+    }
+    ptx::named_barrier(id, 128);
+#pragma unroll
+    for (std::uint32_t i = 0; i < kPlainTokens / 16; ++i) {
+      const std::uint32_t token = 16 * i + 4 * warp + lane / 8;
+      const uint4 v = load_shared_16(buffer + token * 128 + ((lane % 8 ^ token % 8) * 16));
+      const std::uint32_t m = item.first_token + t + token;
+      if (m >= params.m || row >= end_n) continue;
+      std::uint16_t* const y = params.y + m * params.y_stride + row;
+      if (end_n - row >= 8) {
+        *reinterpret_cast<uint4*>(y) = v;
+      } else {
+        const std::uint32_t words[4] = {v.x, v.y, v.z, v.w};
+#pragma unroll
+        for (std::uint32_t e = 0; e < 8; ++e) {
+          if (e < end_n - row) y[e] = static_cast<std::uint16_t>(words[e / 2] >> 16 * (e % 2));
+        }
+      }
+    }
+  }
+}
+
 }  // namespace unweight::matmul

@@ -134,9 +134,10 @@ class TileMultiplier {
   }
   /// A stage may be filled again as far as this warp is concerned; with multicast, by either CTA.
   __device__ __forceinline__ void release(std::uint32_t slot) const {
-    if (slot == kNoSlot) return;
     __syncwarp();
-    if (lane_ < params_.multicast) ptx::mbarrier_arrive_cluster(empty_ + 8 * slot);
+    if (lane_ < params_.multicast && slot != kNoSlot) {
+      ptx::mbarrier_arrive_cluster(empty_ + 8 * slot);
+    }
   }
 
   const MatmulParams& params_;
@@ -208,8 +209,20 @@ __global__ void __launch_bounds__(kWgmmaThreads, 1)
         multiplier.skip(range.begin, range.end);
       }
 
-      // Lane 4g+t of a fragment: output features g and g + 8, tokens 2t and 2t + 1.
       ptx::griddepcontrol_wait();
+      if (params.y_is_plain) {
+        const std::uint32_t row = warp / 4 * 4 * layout::kTileRows;
+        ptx::named_barrier(1, kNumThreads);  // the buffer may be the ring
+#pragma unroll
+        for (std::uint32_t b = 0; b < kBlocks; ++b) {
+          store_plain_block<kTokens>(params, acc[b], item,
+                                     row + b * kWgmmaConsumerWarps * layout::kTileRows,
+                                     ptx::shared_address(sums) + warp / 4 * kPlainBlockBytes,
+                                     2 + warp / 4, warp % 4, lane);
+        }
+        continue;
+      }
+      // Lane 4g+t of a fragment: output features g and g + 8, tokens 2t and 2t + 1.
       const auto put = [&](std::uint32_t first_block, std::uint32_t num_blocks) {
 #pragma unroll
         for (std::uint32_t b = 0; b < kBlocks; ++b) {
