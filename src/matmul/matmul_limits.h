@@ -30,10 +30,10 @@ inline constexpr std::uint32_t kWgmmaThreads = (kWgmmaConsumerWarps + 4) * 32;
 [[nodiscard]] constexpr std::uint32_t wgmma_blocks(std::uint32_t strips_per_tile) {
   return strips_per_tile <= kWgmmaConsumerWarps ? 1 : 2;
 }
-/// Tokens that its epilogue brings to shared memory at a time.
-inline constexpr std::uint32_t kWgmmaEpilogueTokens = 32;
-/// Where two warpgroups put 64 output features of those tokens, as BF16.
-inline constexpr std::uint32_t kWgmmaPlainBytes = 2 * kWgmmaEpilogueTokens * 128;
+/// Tokens that its epilogue brings to shared memory at a time: as fp32 sums, or as BF16 (64 output
+/// features of each of two warpgroups). Few: a fifth stage fits beside them.
+inline constexpr std::uint32_t kWgmmaEpilogueTokens = 8, kWgmmaPlainTokens = 16;
+inline constexpr std::uint32_t kWgmmaPlainBytes = 2 * kWgmmaPlainTokens * 128;
 /// Accumulators are blocks x tokens / 2 registers a lane; 128 x 2 would leave too few for the rest.
 [[nodiscard]] constexpr bool wgmma_has(std::uint32_t tokens, std::uint32_t blocks) {
   return ((tokens == 32 || tokens == 64) && blocks <= 2) ||

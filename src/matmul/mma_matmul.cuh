@@ -104,7 +104,7 @@ __global__ void __launch_bounds__(kMmaMaxThreads<kTokens, kStrips>,
     float acc[kStrips][kBlocks][4] = {};
 #pragma unroll
     for (std::uint32_t s = 0; s < kStrips; ++s) {
-      decoders[s].begin_strip(item.first_strip + in_matrix[s], range.begin + k_warp, lane);
+      decoders[s].begin_strip(item.first_strip + in_matrix[s], range.begin + k_warp, k_warps, lane);
     }
     for (std::uint32_t tile = range.begin; tile < range.end; tile += params.tiles_per_stage) {
       const std::uint32_t stage = ring + place.slot * params.stage_bytes;
@@ -114,8 +114,8 @@ __global__ void __launch_bounds__(kMmaMaxThreads<kTokens, kStrips>,
         Fragments a[kStrips];
 #pragma unroll
         for (std::uint32_t s = 0; s < kStrips; ++s) {
-          decoders[s].load(tile + t, stage + first_at[s] + t * kFirstBytes<kForm>,
-                           stage + second_at[s] + t * kSecondBytes<kForm>, lane);
+          decoders[s].load(stage + first_at[s] + t * kFirstBytes<kForm>,
+                           stage + second_at[s] + t * kSecondBytes<kForm>);
         }
 #pragma unroll
         for (std::uint32_t s = 0; s < kStrips; ++s) decoders[s].decode(lane, a[s]);

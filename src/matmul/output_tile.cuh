@@ -126,7 +126,7 @@ __device__ __forceinline__ void finish_tokens(const MatmulParams& params, const 
 
 /// Tokens that a warpgroup brings to shared memory at a time on their way to Y, as BF16, and bytes
 /// of 64 output features of them.
-inline constexpr std::uint32_t kPlainTokens = kWgmmaEpilogueTokens;
+inline constexpr std::uint32_t kPlainTokens = kWgmmaPlainTokens;
 inline constexpr std::uint32_t kPlainBlockBytes = kPlainTokens * 128;
 
 /// Stores a block of 64 output features, from `first_row` of the tile, straight from a warpgroup's

@@ -181,8 +181,9 @@ __device__ __forceinline__ void clear_padding(std::uint32_t cols, std::uint32_t 
   }
 }
 
-/// Decodes strips of one matrix, tile after tile: load(), then decode(). A tile is special if it is
-/// anything but a whole tile of a palette that is a run, without verbatim rows: one bit a tile.
+/// Decodes strips of one matrix, every kStep-th tile from some tile on: load(), then decode(). A
+/// tile is special if it is anything but a whole tile of a palette that is a run, without verbatim
+/// rows, or if it is the last of a chunk that is decoded: one bit a tile, one branch.
 template <WeightForm kForm>
 class StripDecoder {
  public:
@@ -195,37 +196,39 @@ class StripDecoder {
     }
   }
 
+  /// `step`: 1 .. 31.
   __device__ __forceinline__ void begin_strip(std::uint32_t strip, std::uint32_t first_tile,
-                                              std::uint32_t lane) {
-    strip_tile_ = kernels::ptx::keep(strip * params_->num_k_tiles);
-    enter_chunk((strip_tile_ + first_tile) / layout::kChunkTiles, lane);
+                                              std::uint32_t step, std::uint32_t lane) {
+    step_ = step;
+    strip_tile_ = strip * params_->num_k_tiles;
+    tile_ = kernels::ptx::keep(strip_tile_ + first_tile);
+    enter_chunk(tile_ / layout::kChunkTiles, lane);
+    tile_ -= step;
   }
 
-  /// `tile` of K; tiles ascend, by less than a chunk at a time. `first` and `second` as for
-  /// StoredTile.
-  __device__ __forceinline__ void load(std::uint32_t tile, std::uint32_t first,
-                                       std::uint32_t second, std::uint32_t lane) {
+  /// The next tile. `first` and `second` as for StoredTile.
+  __device__ __forceinline__ void load(std::uint32_t first, std::uint32_t second) {
     stored_.load(first, second);
-    tile_ = strip_tile_ + tile;
-    if (tile_ / layout::kChunkTiles != chunk_) [[unlikely]]
-      enter_chunk(chunk_ + 1, lane);
+    tile_ += step_;
   }
-  /// As if nothing were special, and then what is: one branch a tile.
   __device__ __forceinline__ void decode(std::uint32_t lane, Fragments& a) {
     stored_.decode(run_base_, a);
-    if ((special_tiles_ >> tile_ % layout::kChunkTiles & 1) != 0) [[unlikely]] {
+    const std::uint32_t in_chunk = tile_ % layout::kChunkTiles;
+    if ((special_tiles_ >> in_chunk & 1) != 0) [[unlikely]] {
       if constexpr (kForm == WeightForm::kPalette) {
         if (!is_run_) stored_.decode_any(weights_->record->palette, a);
-        verbatim_.patch(*weights_, tile_ % layout::kChunkTiles, lane, a);
+        verbatim_.patch(*weights_, in_chunk, lane, a);
       }
       const std::uint32_t cols = params_->k - (tile_ - strip_tile_) * layout::kTileCols;
       if (cols < layout::kTileCols) clear_padding(cols, lane, a);
+      if (in_chunk + step_ >= layout::kChunkTiles) {
+        enter_chunk(tile_ / layout::kChunkTiles + 1, lane);
+      }
     }
   }
 
  private:
   __device__ __forceinline__ void enter_chunk(std::uint32_t chunk, std::uint32_t lane) {
-    chunk_ = chunk;
     special_tiles_ = 0;
     if constexpr (kForm == WeightForm::kPalette) {
       const std::uint32_t num_chunks =
@@ -238,6 +241,7 @@ class StripDecoder {
       const std::uint32_t last = strip_tile_ + params_->num_k_tiles - 1;
       if (last / layout::kChunkTiles == chunk) special_tiles_ |= 1u << last % layout::kChunkTiles;
     }
+    special_tiles_ |= ~0u << (layout::kChunkTiles - step_);
   }
 
   const MatmulParams* params_ = nullptr;
@@ -246,7 +250,8 @@ class StripDecoder {
   bool is_run_ = true;
   std::uint32_t strip_tile_ = 0;  ///< first tile of the strip, in the matrix
   std::uint32_t tile_ = 0;        ///< in the matrix
-  std::uint32_t chunk_ = 0, special_tiles_ = 0;
+  std::uint32_t step_ = 1;
+  std::uint32_t special_tiles_ = 0;  ///< of the chunk
   StoredTile<kForm> stored_;
   VerbatimRows verbatim_;
 };

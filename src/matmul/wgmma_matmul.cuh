@@ -59,15 +59,15 @@ class TileMultiplier {
                                       float (&acc)[kBlocks][kTokens / 2]) {
 #pragma unroll
     for (std::uint32_t b = 0; b < kBlocks; ++b) {
-      decoders_[b].begin_strip(item.first_strip + in_matrix[b], begin, lane_);
+      decoders_[b].begin_strip(item.first_strip + in_matrix[b], begin, 1, lane_);
     }
     arrive_at_tile();
 #pragma unroll
-    for (std::uint32_t b = 0; b < kBlocks; ++b) load(b, begin);
+    for (std::uint32_t b = 0; b < kBlocks; ++b) load(b);
     for (std::uint32_t tile = begin; tile < end; tile += 2) {
-      multiply(tile, tile + 1 == end, a[0], acc);
+      multiply(tile + 1 == end, a[0], acc);
       if (tile + 1 == end) break;
-      multiply(tile + 1, tile + 2 == end, a[2 / kBlocks - 1], acc);
+      multiply(tile + 2 == end, a[2 / kBlocks - 1], acc);
     }
     ptx::wgmma_wait_group<0>();
     release();
@@ -83,10 +83,9 @@ class TileMultiplier {
   }
 
  private:
-  /// Tile `tile` is multiplied; the products may still be under way afterwards, those of the tile
-  /// before are not.
-  __device__ __forceinline__ void multiply(std::uint32_t tile, bool is_last,
-                                           Fragments (&a)[kBlocks],
+  /// The tile at hand is multiplied; the products may still be under way afterwards, those of the
+  /// tile before are not.
+  __device__ __forceinline__ void multiply(bool is_last, Fragments (&a)[kBlocks],
                                            float (&acc)[kBlocks][kTokens / 2]) {
     const std::uint32_t tokens =
         ring_ + place_.slot * params_.stage_bytes + map_.tokens(tile_in_stage_);
@@ -107,7 +106,7 @@ class TileMultiplier {
         leave_tile(is_last);
         if (!is_last) arrive_at_tile();
       }
-      if (!is_last && b < num_blocks_) load(b, tile + 1);
+      if (!is_last && b < num_blocks_) load(b);
       ptx::wgmma_wait_group<1>();
       if (b == 0) release(before);
     }
@@ -123,10 +122,10 @@ class TileMultiplier {
       tile_in_stage_ = 0;
     }
   }
-  __device__ __forceinline__ void load(std::uint32_t b, std::uint32_t tile) {
+  __device__ __forceinline__ void load(std::uint32_t b) {
     const std::uint32_t stage = ring_ + place_.slot * params_.stage_bytes;
-    decoders_[b].load(tile, stage + first_at_[b] + tile_in_stage_ * kFirstBytes<kForm>,
-                      stage + second_at_[b] + tile_in_stage_ * kSecondBytes<kForm>, lane_);
+    decoders_[b].load(stage + first_at_[b] + tile_in_stage_ * kFirstBytes<kForm>,
+                      stage + second_at_[b] + tile_in_stage_ * kSecondBytes<kForm>);
   }
   __device__ __forceinline__ void release() {
     release(used_up_);

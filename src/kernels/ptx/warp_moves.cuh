@@ -12,12 +12,10 @@ __device__ __forceinline__ std::uint32_t shared_address(const void* p) {
   return static_cast<std::uint32_t>(__cvta_generic_to_shared(p));
 }
 
-/// The same value, of which the compiler no longer knows where it comes from: kept in a register
-/// instead of being computed again wherever it is used.
+/// The same value, of which no compiler knows where it comes from (a move would be seen through):
+/// kept in a register instead of being computed again wherever it is used. By a whole warp.
 __device__ __forceinline__ std::uint32_t keep(std::uint32_t value) {
-  std::uint32_t kept;
-  asm volatile("mov.u32 %0, %1;" : "=r"(kept) : "r"(value));
-  return kept;
+  return __shfl_sync(~0u, value, static_cast<int>(threadIdx.x % 32));
 }
 
 /// Four 8x8 matrices of 16 bits: lane l names row l % 8 of matrix l / 8; register i gets matrix i
