@@ -69,8 +69,8 @@ Result<void> check_fields(const MatmulProblem& problem, const MatmulConfig& c) {
   }
   if (!wgmma_has(c.tokens_per_tile, wgmma_blocks(c.strips_per_tile))) {
     return bad(fmt::format(
-        "the wgmma kernel has no tiles of {} tokens and {} strips: 32 or 64 tokens have up to 16 "
-        "strips, 128 or 256 have up to 8",
+        "the wgmma kernel has no tiles of {} tokens and {} strips: 32 tokens have up to 16 strips, "
+        "64, 128 and 256 have up to 8",
         c.tokens_per_tile, c.strips_per_tile));
   }
   if (!is_one_of(c.multicast, Counts{1, 2})) return bad("multicast is not 1 or 2");

@@ -9,15 +9,16 @@ namespace unweight::matmul {
 
 inline constexpr std::uint32_t kMaxStages = 16;
 inline constexpr std::uint32_t kMaxStripsPerTile = 16;
+inline constexpr std::uint32_t kMaxKParts = 8;
 inline constexpr std::uint32_t kReservedSharedBytes = 1024;         ///< of every CTA, by the driver
 inline constexpr std::uint32_t kBarrierBytes = 2 * kMaxStages * 8;  ///< full[], empty[]
 
 /// Most consumer warps of the mma kernel, for which registers for accumulators (strips x tokens / 2
 /// a lane) and fragments suffice. Where two CTAs fit on an SM, the next kernel's first stages
-/// arrive while this one ends: with the producer 2 x 12 warps of 80 registers, 2 x 8 of 128; else
+/// arrive while this one ends: with the producer 2 x 10 warps of 96 registers, 2 x 8 of 128; else
 /// 12 of 168 or 8 of 255.
 [[nodiscard]] constexpr std::uint32_t mma_max_warps(std::uint32_t tokens, std::uint32_t strips) {
-  return (tokens <= 16 && strips == 1) || tokens * strips == 64 ? 11 : 7;
+  return tokens <= 16 && strips == 1 ? 9 : tokens * strips == 64 ? 11 : 7;
 }
 [[nodiscard]] constexpr std::uint32_t mma_ctas_per_sm(std::uint32_t tokens, std::uint32_t strips) {
   return tokens <= 16 || tokens * strips == 32 ? 2 : 1;
@@ -34,10 +35,11 @@ inline constexpr std::uint32_t kWgmmaThreads = (kWgmmaConsumerWarps + 4) * 32;
 /// features of each of two warpgroups). Few: a fifth stage fits beside them.
 inline constexpr std::uint32_t kWgmmaEpilogueTokens = 8, kWgmmaPlainTokens = 16;
 inline constexpr std::uint32_t kWgmmaPlainBytes = 2 * kWgmmaPlainTokens * 128;
-/// Accumulators are blocks x tokens / 2 registers a lane; 128 x 2 would leave too few for the rest.
+/// Accumulators are blocks x tokens / 2 registers a lane; 64 x 2 and more leave too few for the
+/// rest.
 [[nodiscard]] constexpr bool wgmma_has(std::uint32_t tokens, std::uint32_t blocks) {
-  return ((tokens == 32 || tokens == 64) && blocks <= 2) ||
-         ((tokens == 128 || tokens == 256) && blocks == 1);
+  return (tokens == 32 && blocks <= 2) ||
+         ((tokens == 64 || tokens == 128 || tokens == 256) && blocks == 1);
 }
 
 }  // namespace unweight::matmul

@@ -52,25 +52,52 @@ struct SumBuffer {
   std::uint32_t tokens;
   std::uint32_t leading;
 
-  /// Over warps; with k_parts, over the CTAs of the cluster.
+  /// Over warps; with k_parts, over the CTAs of the cluster, two of whose loads are under way at a
+  /// time (all of them would take registers that the loop over tiles needs).
   __device__ __forceinline__ float sum(const MatmulParams& params, std::uint32_t at) const {
-    const std::uint32_t stride = tokens * leading;
     float total = 0;
-    if (params.k_parts == 1) {
 #pragma unroll 1
-      for (std::uint32_t w = 0; w < k_warps; ++w) total += sums[w * stride + at];
-      return total;
-    }
-    const std::uint32_t here = ptx::shared_address(sums);
+    for (std::uint32_t w = 0; w < k_warps; ++w) {
+      if (params.k_parts == 1) {
+        total += sums[w * tokens * leading + at];
+        continue;
+      }
 #pragma unroll 1
-    for (std::uint32_t p = 0; p < params.k_parts; ++p) {
-      const std::uint32_t there = ptx::mapa(here, p);
-#pragma unroll 1
-      for (std::uint32_t w = 0; w < k_warps; ++w) {
-        total += ptx::load_cluster_f32(there + 4 * (w * stride + at));
+      for (std::uint32_t p = 0; p < params.k_parts; p += 2) {
+        const float even = ptx::load_cluster_f32(address(w, p, at));
+        const float odd = ptx::load_cluster_f32(address(w, p + 1, at));
+        total = total + even + odd;
       }
     }
     return total;
+  }
+  /// Four output features from a multiple of 4.
+  __device__ __forceinline__ float4 sum4(const MatmulParams& params, std::uint32_t at) const {
+    float4 total{};
+    const auto add = [&](const float4& v) {
+      total = {total.x + v.x, total.y + v.y, total.z + v.z, total.w + v.w};
+    };
+#pragma unroll 1
+    for (std::uint32_t w = 0; w < k_warps; ++w) {
+      if (params.k_parts == 1) {
+        add(*reinterpret_cast<const float4*>(sums + w * tokens * leading + at));
+        continue;
+      }
+#pragma unroll 1
+      for (std::uint32_t p = 0; p < params.k_parts; p += 2) {
+        const float4 even = ptx::load_cluster_f32x4(address(w, p, at));
+        const float4 odd = ptx::load_cluster_f32x4(address(w, p + 1, at));
+        add(even);
+        add(odd);
+      }
+    }
+    return total;
+  }
+
+ private:
+  __device__ __forceinline__ std::uint32_t address(std::uint32_t w, std::uint32_t part,
+                                                   std::uint32_t at) const {
+    return ptx::mapa(ptx::shared_address(sums) + 4 * (w * tokens * leading + at), part);
   }
 };
 
@@ -85,7 +112,7 @@ __device__ __forceinline__ void finish_tokens(const MatmulParams& params, const 
   const std::uint32_t rows = item.num_strips * layout::kTileRows;
   const std::uint32_t tokens = min(buffer.tokens, params.m - first_token);
   const std::uint32_t first_n = item.first_strip * layout::kTileRows;
-  const bool vectors = params.y_has_vectors && params.num_matrices == 1 && params.k_parts == 1;
+  const bool vectors = params.y_has_vectors && params.num_matrices == 1;
   const std::uint32_t per_lane = vectors ? 4 : 1, per_piece = per_lane * layout::kLanes;
   const std::uint32_t pieces = (rows + per_piece - 1) / per_piece;
   for (std::uint32_t i = part * num_warps + warp; i < tokens * pieces;
@@ -105,13 +132,7 @@ __device__ __forceinline__ void finish_tokens(const MatmulParams& params, const 
       }
       continue;
     }
-    float4 sum{};
-#pragma unroll 1
-    for (std::uint32_t w = 0; w < buffer.k_warps; ++w) {
-      const float4 v = *reinterpret_cast<const float4*>(
-          buffer.sums + w * buffer.tokens * buffer.leading + at + row);
-      sum = {sum.x + v.x, sum.y + v.y, sum.z + v.z, sum.w + v.w};
-    }
+    const float4 sum = buffer.sum4(params, at + row);
     if (params.n - n >= 4) {
       *reinterpret_cast<uint2*>(y) = {
           pack_bf16(finished(params, m, n, sum.x), finished(params, m, n + 1, sum.y)),

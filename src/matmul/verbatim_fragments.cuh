@@ -24,19 +24,19 @@ class VerbatimRows {
   __device__ __forceinline__ std::uint32_t enter_chunk(const WeightPointers& weights,
                                                        std::uint32_t num_chunks,
                                                        std::uint32_t chunk, std::uint32_t lane) {
-    std::uint32_t tile_mask = 0;
+    std::uint32_t tiles = 0;
     first_ = end_ = 0;
     if (chunk < num_chunks) {  // 16 entries are a cache line: nearly always in the first cache
       const uint2 entry = __ldg(reinterpret_cast<const uint2*>(weights.verbatim_index) + chunk);
-      tile_mask = entry.y;
+      tiles = entry.y;
       first_ = entry.x;
-      if (tile_mask != 0) {
+      if (tiles != 0) {
         end_ = chunk + 1 < num_chunks ? __ldg(&weights.verbatim_index[chunk + 1].first_verbatim_row)
                                       : static_cast<std::uint32_t>(num_rows(weights));
       }
     }
     load(weights, lane);
-    return tile_mask;
+    return tiles;
   }
 
   /// By a whole warp: puts the verbatim rows of tile `wanted` of the chunk over its fragments,

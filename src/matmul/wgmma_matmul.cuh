@@ -293,8 +293,7 @@ cudaError_t launch_wgmma_form(const MatmulParams& params, const TensorMaps& maps
       return two ? launch_wgmma<kForm, 32, 2>(params, maps, config)
                  : launch_wgmma<kForm, 32, 1>(params, maps, config);
     case 64:
-      return two ? launch_wgmma<kForm, 64, 2>(params, maps, config)
-                 : launch_wgmma<kForm, 64, 1>(params, maps, config);
+      return launch_wgmma<kForm, 64, 1>(params, maps, config);
     case 128:
       return launch_wgmma<kForm, 128, 1>(params, maps, config);
     case 256:

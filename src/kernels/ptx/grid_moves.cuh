@@ -43,6 +43,14 @@ __device__ __forceinline__ float load_cluster_f32(std::uint32_t mapped) {
   asm volatile("ld.shared::cluster.f32 %0, [%1];" : "=f"(value) : "r"(mapped) : "memory");
   return value;
 }
+__device__ __forceinline__ float4 load_cluster_f32x4(std::uint32_t mapped) {
+  float4 v;
+  asm volatile("ld.shared::cluster.v4.f32 {%0,%1,%2,%3}, [%4];"
+               : "=f"(v.x), "=f"(v.y), "=f"(v.z), "=f"(v.w)
+               : "r"(mapped)
+               : "memory");
+  return v;
+}
 /// Arrives on a barrier of another CTA of the cluster. Orders this thread's reads of shared memory
 /// before it, not writes (release at cluster scope would be a fence of hundreds of clocks).
 __device__ __forceinline__ void mbarrier_arrive_cluster(std::uint32_t mapped) {
