@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// The planner: which kernel, and how it cuts the problem. Candidates are few and a cost model says
-// which is best; docs/kernels has what the model was fitted to.
+// The planner: which kernel, and how it cuts the problem. For few tokens a rule, for many a cost
+// model over candidates; docs/kernels has the sweeps that both were fitted to (make gpu-bench's
+// matmul_gpu_bench --sweep repeats them). Multicast is not chosen: it has not paid yet.
 #include <algorithm>
 #include <cmath>
 #include <initializer_list>
@@ -62,8 +63,7 @@ double wgmma_clocks(const MatmulProblem& problem, const MatmulConfig& c, const G
   return kStartClocks + 2000.0 * (c.k_parts > 1) + 40 * stages +
          std::max({rounds * (k_tiles * tile + epilogue),
                    weight_bytes / g.num_m_tiles / sms / kMemoryBytes,
-                   (weight_bytes + token_bytes / c.multicast) / sms / kCacheBytes}) *
-             (c.multicast > 1 ? 1.06 : 1);  // CTAs wait for each other
+                   (weight_bytes + token_bytes / c.multicast) / sms / kCacheBytes});
 }
 
 class Choice {
@@ -94,7 +94,6 @@ class Choice {
 /// reads. A warp has a strip, or warps share one.
 Result<MatmulConfig> mma_config(const MatmulProblem& problem, const DeviceShape& device,
                                 std::uint32_t max_sms) {
-  constexpr std::uint32_t kWarps = 8;
   const std::uint32_t sms = max_sms == 0 ? device.num_sms : std::min(max_sms, device.num_sms);
   const std::uint32_t matrices = problem.swiglu ? 2 : 1;
   const std::uint32_t k_tiles = divide_up(problem.k, layout::kTileCols);
@@ -104,14 +103,14 @@ Result<MatmulConfig> mma_config(const MatmulProblem& problem, const DeviceShape&
   c.tokens_per_tile = problem.m <= 8 ? 8 : problem.m <= 16 ? 16 : problem.m <= 32 ? 32 : 64;
   const std::uint32_t ctas_per_sm = mma_ctas_per_sm(c.tokens_per_tile, 1);
   const std::uint32_t slots = sms * ctas_per_sm;
-  const std::uint32_t most = std::min(kWarps, mma_max_warps(c.tokens_per_tile, 1));
+  const std::uint32_t most = mma_max_warps(c.tokens_per_tile, 1);
   const std::uint64_t strips = std::uint64_t{divide_up(problem.n, layout::kTileRows)} * matrices *
                                std::max(1u, divide_up(problem.m, c.tokens_per_tile));
   const std::uint32_t rounds = std::max(1u, divide_up(strips, std::uint64_t{slots} * most));
   c.strips_per_tile = std::max(1u, divide_up(strips, std::uint64_t{slots} * rounds));
   c.strips_per_tile = divide_up(c.strips_per_tile, matrices) * matrices;
   if (c.strips_per_tile > most) c.strips_per_tile -= matrices;
-  c.k_warps = std::clamp(k_tiles / 2, 1u, std::max(1u, most / c.strips_per_tile));
+  c.k_warps = std::clamp(k_tiles / 2, 1u, std::clamp(most / c.strips_per_tile, 1u, 8u));
   if (max_sms == 0) {  // few strips: CTAs share them
     while (c.k_parts < kMaxKParts && strips * c.k_parts * 2 <= std::uint64_t{slots} &&
            k_tiles >= 8 * c.k_parts * c.k_warps) {
@@ -139,17 +138,13 @@ void consider_wgmma(const MatmulProblem& problem, const DeviceShape& device, std
       for (const std::uint32_t parts : {1u, 2u, 4u, 8u}) {
         if (parts > 1 && (max_sms != 0 || k_tiles < 8 * parts)) continue;
         c.k_parts = parts;
-        c.multicast = 1;
+        c.num_stages = kMinWgmmaStages;
         if (parts > 1) {  // all of them at once, or not at all
           const Result<Geometry> g = geometry_of(problem, c, device);
           if (!g || g.value().num_ctas > device.num_sms * 31 / 33) continue;
         }
         for (const std::uint32_t tiles : {1u, 2u}) {
           c.tiles_per_stage = tiles;
-          c.multicast = 1;
-          choice.consider(c, device.max_shared_bytes);
-          if (parts > 1 || problem.m <= 64) continue;
-          c.multicast = 2;
           choice.consider(c, device.max_shared_bytes);
         }
       }
@@ -157,11 +152,19 @@ void consider_wgmma(const MatmulProblem& problem, const DeviceShape& device, std
   }
 }
 
+/// Up to here the mma kernel is at least as fast: a matrix of so few strips leaves warpgroups of
+/// the other one without work.
+bool mma_is_better(const MatmulProblem& problem, const DeviceShape& device) {
+  const std::uint64_t strips =
+      std::uint64_t{divide_up(problem.n, layout::kTileRows)} * (problem.swiglu ? 2 : 1);
+  return problem.m <= 16 || (problem.m <= 32 && strips <= 2 * std::uint64_t{device.num_sms});
+}
+
 }  // namespace
 
 Result<MatmulConfig> choose_config(const MatmulProblem& problem, const DeviceShape& device,
                                    std::uint32_t max_sms) {
-  if (problem.m <= 16) return mma_config(problem, device, max_sms);
+  if (mma_is_better(problem, device)) return mma_config(problem, device, max_sms);
   Choice choice(problem, device);
   consider_wgmma(problem, device, max_sms, choice);
   if (choice.found()) return choice.config();

@@ -76,11 +76,7 @@ Result<void> check_fields(const MatmulProblem& problem, const MatmulConfig& c) {
   if (!is_one_of(c.multicast, Counts{1, 2})) return bad("multicast is not 1 or 2");
   if (c.multicast != 1 && c.k_parts != 1) return bad("multicast and k_parts exclude each other");
   if (c.k_warps != 1) return bad("the wgmma kernel has no k_warps");
-  if (c.num_stages < 3) {
-    return bad(
-        "num_stages of the wgmma kernel is below 3: it loads from a stage before it has left "
-        "the one behind");
-  }
+  if (c.num_stages < kMinWgmmaStages) return bad("num_stages of the wgmma kernel is below 3");
   return {};
 }
 

@@ -31,6 +31,8 @@ inline constexpr std::uint32_t kWgmmaThreads = (kWgmmaConsumerWarps + 4) * 32;
 [[nodiscard]] constexpr std::uint32_t wgmma_blocks(std::uint32_t strips_per_tile) {
   return strips_per_tile <= kWgmmaConsumerWarps ? 1 : 2;
 }
+/// It loads from a stage before it has left the one behind, and one must be on its way.
+inline constexpr std::uint32_t kMinWgmmaStages = 3;
 /// Tokens that its epilogue brings to shared memory at a time: as fp32 sums, or as BF16 (64 output
 /// features of each of two warpgroups). Few: a fifth stage fits beside them.
 inline constexpr std::uint32_t kWgmmaEpilogueTokens = 8, kWgmmaPlainTokens = 16;

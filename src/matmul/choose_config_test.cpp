@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// Plans are made without a GPU: every one must be a config that the kernels can carry out.
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <vector>
+
+#include "layout/tile_order.h"
+#include "matmul/matmul_geometry.h"
+#include "matmul/matmul_limits.h"
+
+namespace unweight::matmul {
+namespace {
+
+using gpu::MatmulConfig;
+using gpu::MatmulProblem;
+using gpu::WeightForm;
+
+constexpr std::uint64_t kDimensions[] = {0,    1,    7,    16,    17,    64,    100,    1000,
+                                         1024, 4096, 6144, 14336, 28672, 57344, 128256, 1 << 20};
+constexpr std::uint64_t kTokens[] = {0,  1,   8,   9,   16,   17,   32,     33,
+                                     64, 100, 128, 256, 1000, 8192, 1 << 20};
+constexpr WeightForm kForms[] = {WeightForm::kPalette, WeightForm::kExponents, WeightForm::kTiles};
+
+template <typename F>
+void for_each_problem(F f) {
+  for (const std::uint64_t n : kDimensions) {
+    for (const std::uint64_t k : kDimensions) {
+      if (!layout::TileGrid{n, k}.representable()) continue;
+      for (const std::uint64_t m : kTokens) {
+        for (const WeightForm form : kForms) {
+          for (const bool swiglu : {false, true}) f(MatmulProblem{n, k, m, form, swiglu});
+        }
+      }
+    }
+  }
+}
+
+std::string name_of(const MatmulProblem& p) {
+  return std::to_string(p.n) + "x" + std::to_string(p.k) + " m " + std::to_string(p.m) + " " +
+         std::to_string(static_cast<int>(p.form)) + (p.swiglu ? " swiglu" : "");
+}
+
+TEST(ChooseConfig, EveryProblemHasAPlanThatFits) {
+  const DeviceShape device;
+  for_each_problem([&](const MatmulProblem& problem) {
+    for (const std::uint32_t max_sms : {0u, 1u, 20u}) {
+      const auto config = choose_config(problem, device, max_sms);
+      ASSERT_TRUE(config.ok()) << name_of(problem) << ": " << config.error().message;
+      const auto geometry = geometry_of(problem, *config, device);
+      ASSERT_TRUE(geometry.ok()) << name_of(problem) << ": " << geometry.error().message;
+      ASSERT_LE(geometry->shared_bytes, device.max_shared_bytes);
+      ASSERT_EQ(config->max_sms, max_sms);
+      if (max_sms != 0) {
+        const std::uint32_t ctas_per_sm =
+            config->kernel == MatmulConfig::Kernel::kMma
+                ? mma_ctas_per_sm(config->tokens_per_tile, config->strips_per_warp)
+                : 1;
+        ASSERT_LE(geometry->num_ctas, max_sms * ctas_per_sm) << name_of(problem);
+      }
+    }
+  });
+}
+
+// Every strip and every token is in exactly one output tile.
+TEST(ChooseConfig, TilesCoverTheOutput) {
+  const DeviceShape device;
+  for_each_problem([&](const MatmulProblem& problem) {
+    const auto config = choose_config(problem, device, 0);
+    ASSERT_TRUE(config.ok());
+    const auto g = geometry_of(problem, *config, device);
+    ASSERT_TRUE(g.ok());
+    const std::uint64_t strips = config->strips_per_tile / g->num_matrices * config->multicast;
+    ASSERT_GE(g->num_row_groups * strips * layout::kTileRows, problem.n) << name_of(problem);
+    ASSERT_LT(g->num_row_groups * strips, g->num_strips + strips) << name_of(problem);
+    ASSERT_GE(std::uint64_t{g->num_m_tiles} * config->tokens_per_tile, problem.m);
+  });
+}
+
+TEST(ChooseConfig, SaysWhatIsTooLarge) {
+  const auto config =
+      choose_config({std::uint64_t{1} << 21, 64, 1, WeightForm::kPalette, false}, {}, 0);
+  ASSERT_FALSE(config.ok());
+  EXPECT_EQ(config.error().code, ErrorCode::kInvalidArgument);
+  EXPECT_NE(config.error().message.find("2^20"), std::string::npos) << config.error().message;
+}
+
+TEST(MatmulGeometry, NamesTheFieldThatDoesNotFit) {
+  const MatmulProblem problem{4096, 4096, 16, WeightForm::kPalette, false};
+  const auto good = choose_config(problem, {}, 0);
+  ASSERT_TRUE(good.ok());
+  const auto refused = [&](const char* field, auto&& spoil) {
+    MatmulConfig config = *good;
+    spoil(config);
+    const auto g = geometry_of(problem, config, {});
+    ASSERT_FALSE(g.ok()) << field;
+    EXPECT_NE(g.error().message.find(field), std::string::npos) << g.error().message;
+  };
+  refused("tokens_per_tile", [](MatmulConfig& c) { c.tokens_per_tile = 12; });
+  refused("k_parts", [](MatmulConfig& c) { c.k_parts = 3; });
+  refused("num_stages", [](MatmulConfig& c) { c.num_stages = kMaxStages + 1; });
+  refused("strips_per_tile", [](MatmulConfig& c) { c.strips_per_tile = kMaxStripsPerTile + 1; });
+  refused("strips_per_warp", [](MatmulConfig& c) { c.strips_per_warp = 3; });
+  refused("k_warps", [](MatmulConfig& c) { c.k_warps = c.tiles_per_stage + 1; });
+  refused("warps", [](MatmulConfig& c) { c.strips_per_tile = 16; });
+  refused("multicast", [](MatmulConfig& c) { c.multicast = 2; });
+  refused("max_sms", [](MatmulConfig& c) {
+    c.max_sms = 1;
+    c.k_parts = 2;
+  });
+  refused("shared memory", [](MatmulConfig& c) { c.tiles_per_stage = 64 * c.k_warps; });
+}
+
+}  // namespace
+}  // namespace unweight::matmul
