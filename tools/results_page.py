@@ -33,8 +33,9 @@ def machine_section(result, file):
         ["driver, CUDA", f"{machine['driver']}, {machine['cuda']}"],
         ["read ceiling", f"{machine['read_ceiling_tb_s']:.2f} TB/s"
                          f" ({machine.get('read_ceiling_kernel', '?')}, 2 GiB)"],
-        ["copy ceiling", f"{machine['copy_ceiling_tb_s']:.2f} TB/s read + written"
-                         f" ({machine.get('copy_ceiling_kernel', '?')}, 1 GiB to 1 GiB)"],
+        *([["copy ceiling", f"{machine['copy_ceiling_tb_s']:.2f} TB/s read + written"
+                           f" ({machine.get('copy_ceiling_kernel', '?')}, 1 GiB to 1 GiB)"]]
+          if machine.get("copy_ceiling_tb_s") else []),
         ["date, commit", f"{result.get('date') or '?'}, {result.get('commit') or '?'}"],
         ["all numbers", f"bench/results/{file.name}"],
     ])

@@ -12,9 +12,9 @@
 #include "bounded_timing.h"
 #include "gpu/device_memory.h"
 #include "matmul_options.h"
-#include "matmul_reference.h"
 #include "matmul_rows.h"
 #include "matmul_shape.h"
+#include "naive_matmul.h"
 
 namespace unweight::bench {
 

@@ -74,7 +74,8 @@ struct MatmulConfig {
   std::uint32_t max_sms = 0;          ///< at most so many CTAs at a time; 0: all SMs
 };
 
-/// The planner's choice: tuned configs by shape (src/matmul/tuned_configs), else a cost model.
+/// The planner's choice: tuned configs of a few shapes (src/matmul/tuned_configs.h), else a
+/// rule and a cost model.
 /// Any n, k, m up to 2^20 (0 too). Errors: kInvalidArgument, kUnsupported.
 [[nodiscard]] Result<MatmulConfig> plan_matmul(const MatmulProblem& problem,
                                                const LaunchOptions& options = {});

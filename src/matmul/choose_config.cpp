@@ -10,6 +10,7 @@
 #include "layout/tile_order.h"
 #include "matmul/matmul_geometry.h"
 #include "matmul/matmul_limits.h"
+#include "matmul/tuned_configs.h"
 
 namespace unweight::matmul {
 namespace {
@@ -89,6 +90,21 @@ class Choice {
   bool found_ = false;
 };
 
+/// More tokens, few strips: two strips a CTA, whose fragments of tokens serve both; all warps share
+/// K.
+Result<MatmulConfig> few_strips_config(const MatmulProblem& problem, const DeviceShape& device,
+                                       MatmulConfig c) {
+  const std::uint32_t k_tiles = divide_up(problem.k, layout::kTileCols);
+  c.strips_per_warp = c.strips_per_tile = 2;
+  c.k_warps = std::clamp(k_tiles / 2, 1u,
+                         std::min(8u, mma_max_warps(c.tokens_per_tile, c.strips_per_warp)));
+  c.tiles_per_stage = std::max(c.k_warps, 2u);
+  if (!choose_stages(problem, device, device.max_shared_bytes, c)) {
+    return geometry_of(problem, c, device).error();
+  }
+  return c;
+}
+
 /// Few tokens: memory decides, and it is read as fast as it gives if every SM always has enough on
 /// the way. Two CTAs an SM of about eight warps each do that: while one ends or starts, the other
 /// reads. A warp has a strip, or warps share one.
@@ -101,6 +117,7 @@ Result<MatmulConfig> mma_config(const MatmulProblem& problem, const DeviceShape&
   c.kernel = Kernel::kMma;
   c.max_sms = max_sms;
   c.tokens_per_tile = problem.m <= 8 ? 8 : problem.m <= 16 ? 16 : problem.m <= 32 ? 32 : 64;
+  if (c.tokens_per_tile >= 32 && !problem.swiglu) return few_strips_config(problem, device, c);
   const std::uint32_t ctas_per_sm = mma_ctas_per_sm(c.tokens_per_tile, 1);
   const std::uint32_t slots = sms * ctas_per_sm;
   const std::uint32_t most = mma_max_warps(c.tokens_per_tile, 1);
@@ -123,6 +140,13 @@ Result<MatmulConfig> mma_config(const MatmulProblem& problem, const DeviceShape&
   return c;
 }
 
+/// Clusters do not leave their part of the chip (16 or 18 SMs): of 4 only 30 fit on 132 SMs.
+std::uint32_t most_ctas_in_clusters(const DeviceShape& device, std::uint32_t size) {
+  return size <= 2   ? device.num_sms
+         : size == 4 ? device.num_sms * 30 / 33
+                     : device.num_sms * 28 / 33;
+}
+
 void consider_wgmma(const MatmulProblem& problem, const DeviceShape& device, std::uint32_t max_sms,
                     Choice& choice) {
   const std::uint64_t k_tiles = divide_up(problem.k, layout::kTileCols);
@@ -141,7 +165,7 @@ void consider_wgmma(const MatmulProblem& problem, const DeviceShape& device, std
         c.num_stages = kMinWgmmaStages;
         if (parts > 1) {  // all of them at once, or not at all
           const Result<Geometry> g = geometry_of(problem, c, device);
-          if (!g || g.value().num_ctas > device.num_sms * 31 / 33) continue;
+          if (!g || g.value().num_ctas > most_ctas_in_clusters(device, parts)) continue;
         }
         for (const std::uint32_t tiles : {1u, 2u}) {
           c.tiles_per_stage = tiles;
@@ -150,6 +174,19 @@ void consider_wgmma(const MatmulProblem& problem, const DeviceShape& device, std
       }
     }
   }
+}
+
+/// A tuned config of exactly this problem, or null.
+const MatmulConfig* tuned_config(const MatmulProblem& p, const DeviceShape& device,
+                                 std::uint32_t max_sms) {
+  if (device.num_sms != kTunedNumSms || max_sms != 0 || p.swiglu ||
+      p.form != gpu::WeightForm::kPalette) {
+    return nullptr;
+  }
+  for (const TunedConfig& t : kTunedConfigs) {
+    if (t.n == p.n && t.k == p.k && t.min_m <= p.m && p.m <= t.max_m) return &t.config;
+  }
+  return nullptr;
 }
 
 /// Up to here the mma kernel is at least as fast: a matrix of so few strips leaves warpgroups of
@@ -164,6 +201,9 @@ bool mma_is_better(const MatmulProblem& problem, const DeviceShape& device) {
 
 Result<MatmulConfig> choose_config(const MatmulProblem& problem, const DeviceShape& device,
                                    std::uint32_t max_sms) {
+  if (const MatmulConfig* tuned = tuned_config(problem, device, max_sms)) {
+    if (geometry_of(problem, *tuned, device)) return *tuned;
+  }
   if (mma_is_better(problem, device)) return mma_config(problem, device, max_sms);
   Choice choice(problem, device);
   consider_wgmma(problem, device, max_sms, choice);

@@ -9,6 +9,7 @@
 #include "layout/tile_order.h"
 #include "matmul/matmul_geometry.h"
 #include "matmul/matmul_limits.h"
+#include "matmul/tuned_configs.h"
 
 namespace unweight::matmul {
 namespace {
@@ -61,6 +62,20 @@ TEST(ChooseConfig, EveryProblemHasAPlanThatFits) {
       }
     }
   });
+}
+
+TEST(ChooseConfig, TunedConfigsFitAndAreTaken) {
+  const DeviceShape device;
+  for (const TunedConfig& t : kTunedConfigs) {
+    for (const std::uint64_t m : {t.min_m, t.max_m}) {
+      const MatmulProblem problem{t.n, t.k, m, WeightForm::kPalette, false};
+      ASSERT_TRUE(geometry_of(problem, t.config, device).ok()) << name_of(problem);
+      const auto config = choose_config(problem, device, 0);
+      ASSERT_TRUE(config.ok());
+      EXPECT_EQ(config->tokens_per_tile, t.config.tokens_per_tile) << name_of(problem);
+      EXPECT_EQ(config->strips_per_tile, t.config.strips_per_tile) << name_of(problem);
+    }
+  }
 }
 
 // Every strip and every token is in exactly one output tile.

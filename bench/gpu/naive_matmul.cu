@@ -7,7 +7,7 @@
 
 #include "bench_machine.h"
 #include "gpu/device_memory.h"
-#include "matmul_reference.h"
+#include "naive_matmul.h"
 
 namespace unweight::bench {
 namespace {

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// Configs that a sweep found faster than the planner's rule: data, for exactly these shapes.
+// Provenance: matmul_gpu_bench --sweep, H100 80GB HBM3 (132 SMs), driver 580.159.04, CUDA 13.0,
+// 2026-11-25, by dependent launches; us at the greatest m of a line, the best of cuBLAS in
+// brackets.
+#pragma once
+
+#include <cstdint>
+
+#include "unweight/gpu_matmul.h"
+
+namespace unweight::matmul {
+
+inline constexpr std::uint32_t kTunedNumSms = 132;
+
+struct TunedConfig {
+  std::uint64_t n, k, min_m, max_m;
+  gpu::MatmulConfig config;  ///< of the palette form, one matrix
+};
+
+[[nodiscard]] constexpr gpu::MatmulConfig tuned_wgmma(std::uint32_t tokens, std::uint32_t strips,
+                                                      std::uint32_t k_parts, std::uint32_t tiles,
+                                                      std::uint32_t stages) {
+  gpu::MatmulConfig c;
+  c.kernel = gpu::MatmulConfig::Kernel::kWgmma;
+  c.tokens_per_tile = tokens;
+  c.strips_per_tile = strips;
+  c.k_parts = k_parts;
+  c.tiles_per_stage = tiles;
+  c.num_stages = stages;
+  return c;
+}
+
+inline constexpr TunedConfig kTunedConfigs[] = {
+    {4096, 4096, 33, 64, tuned_wgmma(64, 4, 2, 2, 4)},     // 18.3 (14.2)
+    {4096, 4096, 65, 128, tuned_wgmma(128, 4, 2, 2, 5)},   // 21.3 (14.7)
+    {6144, 4096, 17, 32, tuned_wgmma(32, 8, 2, 2, 7)},     // 20.2 (20.5)
+    {6144, 4096, 33, 64, tuned_wgmma(64, 8, 2, 2, 5)},     // 21.2 (20.2)
+    {6144, 4096, 65, 128, tuned_wgmma(128, 8, 2, 2, 4)},   // 25.0 (20.7)
+    {6144, 4096, 129, 256, tuned_wgmma(256, 8, 2, 1, 5)},  // 34.2 (23.4)
+    {8192, 8192, 129, 256, tuned_wgmma(256, 8, 2, 1, 5)},  // 66.7 (54.4)
+};
+
+}  // namespace unweight::matmul
