@@ -6,11 +6,11 @@
 //
 //   load_bench [--results FOLDER] [--dir FOLDER] [--scale S] [--threads N] [--staging MIB]
 //
-// The bundle (11 GB, times S) is written to FOLDER (/dev/shm if it has room, else the folder for
-// temporary files) and removed again. A load and the two bounds are timed in turn, seven times
-// after a first round that does not count: medians, memory-to-memory, no disk. Weights are decoded
-// on the GPU and compared with what they were made of. With --results, rows go to
-// FOLDER/<date>-<gpu>-load.json. Exit code 77: no device, nothing ran.
+// The bundle (11 GB, times S) is written to FOLDER (that for temporary files if it has room, else
+// /dev/shm, whose small pages are slower to read) and removed again. A load and the two bounds are
+// timed in turn, seven times after a first round that does not count: medians, memory-to-memory, no
+// disk. Weights are decoded on the GPU and compared with what they were made of. With --results,
+// rows go to FOLDER/<date>-<gpu>-load.json. Exit code 77: no device, nothing ran.
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -95,8 +95,9 @@ void choose_bench_file(const Arguments& arguments) {
   if (folder.empty()) {
     std::error_code error;
     const auto needed = static_cast<std::uintmax_t>(12e9 * arguments.scale) + (1u << 30);
-    const fs::space_info shared = fs::space("/dev/shm", error);
-    folder = !error && shared.available > needed ? fs::path("/dev/shm") : fs::temp_directory_path();
+    const fs::path temporary = fs::temp_directory_path(error);
+    const fs::space_info space = fs::space(temporary, error);
+    folder = !error && space.available > needed ? temporary : fs::path("/dev/shm");
   }
   bench_file() = folder / fmt::format("unweight-load-bench-{}.safetensors", ::getpid());
   std::atexit(remove_bench_file);

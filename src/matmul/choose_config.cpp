@@ -118,7 +118,7 @@ Result<MatmulConfig> mma_config(const MatmulProblem& problem, const DeviceShape&
   c.max_sms = max_sms;
   c.tokens_per_tile = problem.m <= 8 ? 8 : problem.m <= 16 ? 16 : problem.m <= 32 ? 32 : 64;
   if (c.tokens_per_tile >= 32 && !problem.swiglu) return few_strips_config(problem, device, c);
-  const std::uint32_t ctas_per_sm = mma_ctas_per_sm(c.tokens_per_tile, 1);
+  const std::uint32_t ctas_per_sm = max_sms != 0 ? 1 : mma_ctas_per_sm(c.tokens_per_tile, 1);
   const std::uint32_t slots = sms * ctas_per_sm;
   const std::uint32_t most = mma_max_warps(c.tokens_per_tile, 1);
   const std::uint64_t strips = std::uint64_t{divide_up(problem.n, layout::kTileRows)} * matrices *
