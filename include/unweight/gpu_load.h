@@ -65,8 +65,8 @@ struct LoadReport {
   std::uint64_t num_packed = 0, num_carried = 0;
   unsigned num_threads = 0;
   double seconds = 0;           ///< of load(); its parts:
-  double plan_seconds = 0;      ///< headers and indices read and validated
-  double allocate_seconds = 0;  ///< GPU memory
+  double plan_seconds = 0;      ///< headers read and validated
+  double allocate_seconds = 0;  ///< GPU memory, while indices are read and validated
   double copy_seconds = 0;      ///< read, hashed, copied, transcoded
 };
 

@@ -132,11 +132,10 @@ Result<void> check_zeros_behind(const InputFile& file, std::uint64_t blob, const
       fmt::format("tail of, or gap behind, section {} is not zero", packed::section_name(id))};
 }
 
-Result<void> read_packed(const BundleListing& listing, ListedTensor& tensor,
-                         bool verify_checksums) {
+Result<void> read_indices_of(const BundleListing& listing, ListedTensor& tensor,
+                             bool verify_checksums) {
   const bundle::BundleFile& file = listing.files[tensor.file].bundle;
   const std::uint64_t blob = file.tensors[tensor.index].stored_offset;
-  UNWEIGHT_TRY_ASSIGN(tensor.header, bundle::checked_packed_header(file, tensor.index));
   tensor.indices.resize(section_of(tensor.header, SectionId::kVerbatimRows).offset -
                         sizeof(PackedHeader));
   UNWEIGHT_TRY(file.file.read_at(blob + sizeof(PackedHeader), tensor.indices));
@@ -155,7 +154,7 @@ Error BundleListing::at(const ListedTensor& tensor, Error error) const {
 }
 
 Result<BundleListing> list_bundle(const fs::path& path, const TensorFilter& filter,
-                                  bool verify_checksums, ThreadPool& pool) {
+                                  ThreadPool& pool) {
   UNWEIGHT_TRY(bundle::check_filter(filter));
   BundleListing listing;
   UNWEIGHT_TRY(open_files(path, listing));
@@ -164,11 +163,26 @@ Result<BundleListing> list_bundle(const fs::path& path, const TensorFilter& filt
       pool.parallel_for(listing.tensors.size(), [&](std::size_t i, unsigned) -> Result<void> {
         ListedTensor& tensor = listing.tensors[i];
         if (!tensor.packed) return {};
-        auto read = read_packed(listing, tensor, verify_checksums);
-        if (!read) return listing.at(tensor, std::move(read).error());
+        auto header =
+            bundle::checked_packed_header(listing.files[tensor.file].bundle, tensor.index);
+        if (!header) return listing.at(tensor, std::move(header).error());
+        tensor.header = header.value();
         return {};
       }));
   return listing;
+}
+
+Result<void> read_indices(BundleListing& listing, bool verify_checksums, ThreadPool& pool,
+                          const std::function<Result<void>()>& meanwhile) {
+  return pool.parallel_for(listing.tensors.size() + 1,
+                           [&](std::size_t i, unsigned) -> Result<void> {
+                             if (i == 0) return meanwhile();
+                             ListedTensor& tensor = listing.tensors[i - 1];
+                             if (!tensor.packed) return {};
+                             auto read = read_indices_of(listing, tensor, verify_checksums);
+                             if (!read) return listing.at(tensor, std::move(read).error());
+                             return {};
+                           });
 }
 
 }  // namespace unweight::load

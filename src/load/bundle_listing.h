@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// The tensors of a bundle that are to be loaded, from all of its files, with headers and indices
-// read and validated. No CUDA.
+// The tensors of a bundle that are to be loaded, from all of its files, in two steps: headers,
+// which say where everything will be, then indices, while GPU memory is allocated. No CUDA.
 #pragma once
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -31,6 +32,7 @@ struct ListedTensor {
   packed::PackedHeader header{};  ///< packed only
   /// Packed only: the blob from its first section to verbatim_rows, that is chunk_streams,
   /// verbatim_index and verbatim_positions with the gaps between them; offset 0 is the blob's 512.
+  /// Empty until read_indices().
   std::vector<std::byte> indices;
 };
 
@@ -48,10 +50,15 @@ struct BundleListing {
   [[nodiscard]] Error at(const ListedTensor& tensor, Error error) const;
 };
 
-/// Opens a bundle. Index sections are checked here (structure always, checksums if asked), on the
-/// pool; so are the zeros between sections and behind the stream. Errors: those of the bundle's
-/// reader, kInvalidArgument (patterns), kInvalidFormat (a name in two files).
+/// Opens a bundle and validates its headers, on the pool. Errors: those of the bundle's reader,
+/// kInvalidArgument (patterns), kInvalidFormat (a name in two files).
 Result<BundleListing> list_bundle(const std::filesystem::path& path, const TensorFilter& filter,
-                                  bool verify_checksums, ThreadPool& pool);
+                                  ThreadPool& pool);
+
+/// Reads and validates the index sections of all packed tensors (structure always, checksums if
+/// asked), and the zeros between sections and behind the stream, on the pool; `meanwhile` runs on
+/// one of its threads. Errors: those of the bundle's reader, and what `meanwhile` returns.
+Result<void> read_indices(BundleListing& listing, bool verify_checksums, ThreadPool& pool,
+                          const std::function<Result<void>()>& meanwhile);
 
 }  // namespace unweight::load

@@ -51,7 +51,11 @@ class LoadPlanTest : public ::testing::Test {
     return dir_ / name;
   }
   Result<BundleListing> list(const fs::path& path, bool verify = true, TensorFilter filter = {}) {
-    return list_bundle(path, filter, verify, pool_);
+    auto listing = list_bundle(path, filter, pool_);
+    if (!listing) return listing;
+    auto read = read_indices(listing.value(), verify, pool_, [] { return Result<void>(); });
+    if (!read) return std::move(read).error();
+    return listing;
   }
 
   TempDir dir_;
@@ -187,6 +191,17 @@ TEST_F(LoadPlanTest, EveryByteGoesToItsPlaceOnce) {
       }
     }
   }
+}
+
+TEST_F(LoadPlanTest, WhatRunsMeanwhileMayFail) {
+  auto listing = list_bundle(make_bundle(Family::kHuffman), {}, pool_);
+  ASSERT_TRUE(listing) << listing.error().message;
+  const auto read = read_indices(*listing, true, pool_, []() -> Result<void> {
+    return Error{ErrorCode::kOutOfMemory, "no room"};
+  });
+  ASSERT_FALSE(read);
+  EXPECT_EQ(read.error().code, ErrorCode::kOutOfMemory);
+  EXPECT_EQ(read.error().message, "no room");
 }
 
 TEST_F(LoadPlanTest, SectionsOfLargeTensorsAreUnitsOfTheirOwn) {

@@ -133,7 +133,15 @@ struct Loader::Impl {
   }
 
   Result<void> make_lanes();
-  Result<void> copy(const BundleListing& listing, const LoadPlan& plan, LoadedModel::Impl& model);
+  /// GPU memory of one load, besides the model's.
+  struct Scratch {
+    load::ScratchSlots slots;
+    DeviceBuffer status;  ///< a word a tensor, zero; none if nothing is transcoded
+  };
+  Result<void> allocate(const BundleListing& listing, const LoadPlan& plan,
+                        LoadedModel::Impl& model, Scratch& scratch);
+  Result<void> copy(const BundleListing& listing, const LoadPlan& plan, LoadedModel::Impl& model,
+                    Scratch& scratch);
 
   LoadOptions options;
   ThreadPool pool;
@@ -155,23 +163,24 @@ Result<void> Loader::Impl::make_lanes() {
   return {};
 }
 
-Result<void> Loader::Impl::copy(const BundleListing& listing, const LoadPlan& plan,
-                                LoadedModel::Impl& model) {
-  const Clock::time_point begin = Clock::now();
+Result<void> Loader::Impl::allocate(const BundleListing& listing, const LoadPlan& plan,
+                                    LoadedModel::Impl& model, Scratch& scratch) {
+  const DeviceScope scope(options.device);  // by any thread of the pool
+  UNWEIGHT_TRY(scope.result());
   UNWEIGHT_TRY_ASSIGN(model.arena, DeviceBuffer::allocate(plan.arena_bytes));
-  load::ScratchSlots scratch;
-  DeviceBuffer status;
-  UNWEIGHT_TRY(load::ScratchSlots::allocate(plan.scratch_slots, scratch));
-  if (!plan.scratch_slots.empty()) {
-    const std::uint64_t bytes = listing.tensors.size() * sizeof(std::uint32_t);
-    UNWEIGHT_TRY_ASSIGN(status, DeviceBuffer::allocate(bytes));
-    UNWEIGHT_TRY_CUDA(cudaMemsetAsync(status.data(), 0, bytes, lanes[0].stream()));
-    UNWEIGHT_TRY(lanes[0].finish());
-  }
-  const Clock::time_point allocated = Clock::now();
+  if (plan.scratch_slots.empty()) return {};
+  UNWEIGHT_TRY(load::ScratchSlots::allocate(plan.scratch_slots, scratch.slots));
+  const std::uint64_t bytes = listing.tensors.size() * sizeof(std::uint32_t);
+  UNWEIGHT_TRY_ASSIGN(scratch.status, DeviceBuffer::allocate(bytes));
+  UNWEIGHT_TRY_CUDA(cudaMemsetAsync(scratch.status.data(), 0, bytes, lanes[0].stream()));
+  return lanes[0].finish();
+}
+
+Result<void> Loader::Impl::copy(const BundleListing& listing, const LoadPlan& plan,
+                                LoadedModel::Impl& model, Scratch& scratch) {
   load::SharedProgress progress(options.progress, plan.copied_bytes);
-  load::LoadRun run(listing, plan, model.arena.data(), scratch, status.as<std::uint32_t>(),
-                    progress);
+  load::LoadRun run(listing, plan, model.arena.data(), scratch.slots,
+                    scratch.status.as<std::uint32_t>(), progress);
   auto done =
       pool.parallel_for(plan.units.size(), [&](std::size_t i, unsigned worker) -> Result<void> {
         UNWEIGHT_TRY_CUDA(cudaSetDevice(options.device));  // threads of the pool: for good
@@ -186,9 +195,6 @@ Result<void> Loader::Impl::copy(const BundleListing& listing, const LoadPlan& pl
   for (const load::ListedFile& file : listing.files)
     UNWEIGHT_TRY(file.bundle.file.check_unchanged());
   progress.finish();
-  model.report.scratch_bytes = scratch.bytes();
-  model.report.allocate_seconds = seconds_between(begin, allocated);
-  model.report.copy_seconds = seconds_between(allocated, Clock::now());
   return {};
 }
 
@@ -222,16 +228,24 @@ Result<LoadedModel> Loader::load(const std::filesystem::path& bundle) {
     UNWEIGHT_TRY(scope.result());
     const Clock::time_point begin = Clock::now();
     const LoadOptions& options = impl_->options;
-    UNWEIGHT_TRY_ASSIGN(
-        const BundleListing listing,
-        load::list_bundle(bundle, options.filter, options.verify_checksums, impl_->pool));
+    UNWEIGHT_TRY_ASSIGN(BundleListing listing,
+                        load::list_bundle(bundle, options.filter, impl_->pool));
     const LoadPlan plan = load::plan_load(listing, options.resident, options.verify_checksums,
                                           impl_->pool.num_threads());
     auto model = std::make_unique<LoadedModel::Impl>();
     model->device = options.device;
     LoadReport& report = model->report;
-    report.plan_seconds = seconds_between(begin, Clock::now());
-    UNWEIGHT_TRY(impl_->copy(listing, plan, *model));
+    const Clock::time_point planned = Clock::now();
+    report.plan_seconds = seconds_between(begin, planned);
+    Impl::Scratch scratch;
+    UNWEIGHT_TRY(load::read_indices(listing, options.verify_checksums, impl_->pool, [&] {
+      return impl_->allocate(listing, plan, *model, scratch);
+    }));
+    const Clock::time_point allocated = Clock::now();
+    report.allocate_seconds = seconds_between(planned, allocated);
+    UNWEIGHT_TRY(impl_->copy(listing, plan, *model, scratch));
+    report.copy_seconds = seconds_between(allocated, Clock::now());
+    report.scratch_bytes = scratch.slots.bytes();
     model->tensors = describe(listing, plan, model->arena.data());
     for (std::size_t i = 0; i < model->tensors.size(); ++i) {
       model->by_name.emplace(model->tensors[i].name, i);
