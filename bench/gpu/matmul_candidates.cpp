@@ -18,7 +18,7 @@ constexpr std::uint32_t kHalfSharedBytes = 112 * 1024;
 constexpr std::uint32_t kWholeSharedBytes = 226 * 1024;
 constexpr std::uint32_t kMostStages = 16;
 constexpr std::uint32_t kFewestWarps = 4, kMostWarps = 16;  // consumers
-constexpr std::uint32_t kMostStripsOfMma = 28, kMostStripsOfWgmma = 16;
+constexpr std::uint32_t kMostStripsOfMma = 16, kMostStripsOfWgmma = 8;
 constexpr std::uint64_t kMostTokensOfMma = 64;
 constexpr std::uint64_t kFewestTokensOfWgmma = 32;
 
@@ -102,7 +102,7 @@ void add_mma(const MatmulProblem& problem, std::uint32_t num_sms, Candidates* ca
           if (warps < kFewestWarps || warps > kMostWarps) continue;
           c.k_warps = k_warps;
           for (const std::uint32_t tiles : {1u, 2u, 4u}) {
-            if (tiles > 1 && tiles * k_warps > 8) continue;
+            if (tiles > 1 && tiles * k_warps > 16) continue;
             c.tiles_per_stage = tiles * k_warps;
             candidates->add(c);
           }
@@ -126,14 +126,17 @@ void add_wgmma(const MatmulProblem& problem, std::uint32_t num_sms, Candidates* 
       c.k_parts = k_parts;
       std::set<std::uint32_t> tile_strips =
           strips_for(strips * divide_up(problem.m, tokens) * k_parts, num_sms, kMostStripsOfWgmma);
-      tile_strips.insert({4, 8, 12, 16});
+      tile_strips.insert({4, 8});
       for (const std::uint32_t some : tile_strips) {
         c.strips_per_tile = some;
-        for (const std::uint32_t multicast : {1u, 2u}) {
-          c.multicast = multicast;
-          for (const std::uint32_t tiles : {1u, 2u}) {
-            c.tiles_per_stage = tiles;
-            candidates->add(c);
+        for (const std::uint32_t k_warps : {1u, 2u}) {
+          c.k_warps = k_warps;
+          for (const std::uint32_t multicast : {1u, 2u}) {
+            c.multicast = multicast;
+            for (const std::uint32_t tiles : {1u, 2u, 4u}) {
+              c.tiles_per_stage = tiles;
+              candidates->add(c);
+            }
           }
         }
       }

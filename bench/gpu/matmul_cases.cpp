@@ -180,8 +180,8 @@ void run_matmul_case(const MatmulShape& shape, std::uint64_t m, MatmulRun* run) 
 
   for (const WeightForm form : arguments.forms) {
     FusedMatmul matmul{&shape, form, {}, m};
-    const Result<gpu::MatmulConfig> config = arguments.config
-                                                 ? Result<gpu::MatmulConfig>(*arguments.config)
+    const Result<gpu::MatmulConfig> config = !arguments.configs.empty()
+                                                 ? Result<gpu::MatmulConfig>(arguments.configs[0])
                                                  : gpu::plan_matmul(matmul.problem());
     if (config) matmul.config = config.value();
     const Result<void> runs =

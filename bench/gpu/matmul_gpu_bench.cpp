@@ -5,15 +5,16 @@
 //
 //   matmul_gpu_bench [--shapes NxK,...] [--m M,...] [--forms palette,exponents,tiles] [--quick]
 //                    [--plain-only | --dependent-only] [--no-baseline] [--no-check]
-//                    [--config TEXT] [--results FOLDER] [--sweep [--kernel mma|wgmma] [--verbose]]
+//                    [--config TEXT]... [--results FOLDER] [--sweep [--kernel mma|wgmma]
+//                    [--verbose]]
 //
 // Every result is checked before it is timed: against plain loops and cuBLAS, against a second run,
 // and bit for bit between forms. A time is that of one launch among many back to back in a CUDA
 // graph, over copies of the weights that four times the L2 cache does not hold: median of replays,
-// about 60 ms of device time a case. --config forces one (matmul_config_text.h). With FOLDER, the
-// results go to FOLDER/<date>-<gpu>-matmul.json. --sweep looks for the best configs instead; it
-// writes FOLDER/sweep.json and prints lines for the table of tuned configs.
-// Exit code 77: no device, nothing ran; 1: something was wrong.
+// about 60 ms of device time a case. --config forces one (matmul_config_text.h); with --sweep,
+// several are what is tried. With FOLDER, the results go to FOLDER/<date>-<gpu>-matmul.json.
+// --sweep looks for the best configs instead; it writes FOLDER/sweep.json and prints lines for the
+// table of tuned configs. Exit code 77: no device, nothing ran; 1: something was wrong.
 #include <fmt/format.h>
 
 #include <chrono>

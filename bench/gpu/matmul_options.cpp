@@ -94,8 +94,9 @@ bool read_option(std::string_view name, std::string_view text, MatmulArguments* 
   if (name == "--forms") return read(text, &arguments->forms);
   if (name == "--kernel") return read_kernel(text, arguments);
   if (name == "--config") {
-    arguments->config = parse_config(std::string(text));
-    return arguments->config.has_value();
+    const auto config = parse_config(std::string(text));
+    if (config) arguments->configs.push_back(*config);
+    return config.has_value();
   }
   if (name != "--results") return false;
   arguments->results = text;
@@ -107,7 +108,7 @@ bool read_option(std::string_view name, std::string_view text, MatmulArguments* 
 const char* const kMatmulUsage =
     "usage: matmul_gpu_bench [--shapes NxK,...] [--m M,...] [--forms palette,exponents,tiles]\n"
     "         [--plain-only | --dependent-only] [--no-baseline] [--no-check] [--quick]\n"
-    "         [--config \"mma t8 s7x1 w1 p1 k2 d6\"] [--results FOLDER]\n"
+    "         [--config \"mma t8 s7x1 w1 p1 k2 d6\"]... [--results FOLDER]\n"
     "         [--sweep [--kernel mma|wgmma] [--verbose]]\n";
 
 bool MatmulArguments::has(WeightForm form) const {

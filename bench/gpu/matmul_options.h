@@ -25,8 +25,9 @@ struct MatmulArguments {
   bool check = true;
   bool baseline = true;
   bool quick = false;
-  bool verbose = false;                     ///< sweep: names every config before it runs
-  std::optional<gpu::MatmulConfig> config;  ///< instead of the planner's
+  bool verbose = false;  ///< sweep: names every config before it runs
+  /// Instead of the planner's: the first; with `sweep`, instead of all candidates.
+  std::vector<gpu::MatmulConfig> configs;
   bool sweep = false;
   std::optional<gpu::MatmulConfig::Kernel> kernel;  ///< sweep: of this one only
 

@@ -149,8 +149,14 @@ std::string tuned_line(const FusedMatmul& matmul, const Tried& best,
 /// What the planner says today goes first: nothing much slower is looked at twice.
 std::vector<gpu::MatmulConfig> configs_for(const gpu::MatmulProblem& problem,
                                            const MatmulSweep& sweep) {
-  std::vector<gpu::MatmulConfig> configs =
-      matmul_candidates(problem, sweep.num_sms, sweep.arguments->kernel);
+  const MatmulArguments& arguments = *sweep.arguments;
+  std::vector<gpu::MatmulConfig> configs;
+  if (arguments.configs.empty()) {
+    configs = matmul_candidates(problem, sweep.num_sms, arguments.kernel);
+  } else {
+    for (const gpu::MatmulConfig& config : arguments.configs)
+      if (gpu::can_implement(problem, config)) configs.push_back(config);
+  }
   const Result<gpu::MatmulConfig> planned = gpu::plan_matmul(problem);
   if (!planned) return configs;
   const std::string text = config_text(planned.value());

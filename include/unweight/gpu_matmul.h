@@ -63,12 +63,12 @@ struct MatmulConfig {
   };
   Kernel kernel = Kernel::kMma;
   std::uint32_t tokens_per_tile = 8;  ///< columns of an output tile; kMma: 8, 16, 32, 64; kWgmma:
-                                      ///< 64, 128, 256
+                                      ///< 32, 64, 128, 256
   std::uint32_t strips_per_tile = 1;  ///< 16-row strips of an output tile
-  std::uint32_t strips_per_warp = 1;  ///< kMma: 1 or 2
-  std::uint32_t k_warps = 1;          ///< kMma: warps that share a strip, each with a part of K
-  std::uint32_t k_parts = 1;          ///< CTAs of a cluster that share a tile; 1, 2, 4 or 8
-  std::uint32_t multicast = 1;        ///< kWgmma: CTAs of a cluster that share activations; 1 or 2
+  std::uint32_t strips_per_warp = 1;  ///< kMma: 1, or 2 of 32 and more tokens
+  std::uint32_t k_warps = 1;    ///< warps that share a strip, each with a part of K; kWgmma: 1, 2
+  std::uint32_t k_parts = 1;    ///< CTAs of a cluster that share a tile; 1, 2, 4 or 8
+  std::uint32_t multicast = 1;  ///< kWgmma: CTAs of a cluster that share activations; 1 or 2
   std::uint32_t tiles_per_stage = 1;  ///< 64-column tiles of K in one stage of the pipeline
   std::uint32_t num_stages = 2;       ///< depth of the pipeline
   std::uint32_t max_sms = 0;          ///< at most so many CTAs at a time; 0: all SMs

@@ -26,14 +26,22 @@ constexpr std::uint32_t divide_up(std::uint64_t value, std::uint64_t by) {
 /// Shared memory that lets two CTAs be on an SM: the next kernel's while this one ends.
 constexpr std::uint32_t kHalfSharedBytes = 112 * 1024;
 
-/// As many stages as `shared_bytes` holds, two at least. False: not even two fit anywhere.
+/// As many stages as `shared_bytes` holds, or the fewest there may be, if those fit anywhere.
 bool choose_stages(const MatmulProblem& problem, const DeviceShape& device,
                    std::uint32_t shared_bytes, MatmulConfig& c) {
-  for (c.num_stages = kMaxStages; c.num_stages >= 2; --c.num_stages) {
-    const Result<Geometry> g = geometry_of(problem, c, device);
-    if (g && (g.value().shared_bytes <= shared_bytes || c.num_stages <= 4)) return true;
+  const std::uint32_t fewest = c.kernel == Kernel::kWgmma ? kMinWgmmaStages : 2;
+  c.num_stages = fewest;
+  Result<Geometry> g = geometry_of(problem, c, device);
+  if (!g) return false;
+  // The sums may need room besides, so one or two less may be what fits.
+  for (std::uint32_t most = std::min(kMaxStages, shared_bytes / g->stage_bytes); most > fewest;
+       --most) {
+    c.num_stages = most;
+    g = geometry_of(problem, c, device);
+    if (g && g->shared_bytes <= shared_bytes) return true;
   }
-  return false;
+  c.num_stages = fewest;
+  return true;
 }
 
 struct Candidate {
@@ -55,8 +63,7 @@ double wgmma_clocks(const MatmulProblem& problem, const MatmulConfig& c, const G
   const double ctas = double(g.num_row_groups) * g.num_m_tiles * g.cluster_size;
   const double k_tiles = std::ceil(double(g.num_k_tiles) / c.k_parts);
   const double rounds = std::ceil(ctas / std::min<double>(g.num_ctas, sms));
-  const double tile =
-      wgmma_blocks(c.strips_per_tile) * (kTileClocks + kTokenClocks * c.tokens_per_tile);
+  const double tile = (kTileClocks + kTokenClocks * c.tokens_per_tile) / c.k_warps;
   const double epilogue = 600 + c.tokens_per_tile * (c.k_parts > 1 ? 12.0 : 5.0);
   const double stages = rounds * k_tiles / c.tiles_per_stage;
   const double weight_bytes = ctas * k_tiles * c.strips_per_tile * tile_bytes(problem.form);
@@ -156,20 +163,27 @@ void consider_wgmma(const MatmulProblem& problem, const DeviceShape& device, std
   for (const std::uint32_t tokens : {32u, 64u, 128u, 256u}) {
     if (tokens > 32 && tokens >= 2 * problem.m) continue;
     c.tokens_per_tile = tokens;
-    for (std::uint32_t strips = 2; strips <= kMaxStripsPerTile; ++strips) {
-      c.strips_per_tile = strips;
-      if (problem.swiglu && strips % 2 != 0) continue;
-      for (const std::uint32_t parts : {1u, 2u, 4u, 8u}) {
-        if (parts > 1 && (max_sms != 0 || k_tiles < 8 * parts)) continue;
-        c.k_parts = parts;
-        c.num_stages = kMinWgmmaStages;
-        if (parts > 1) {  // all of them at once, or not at all
-          const Result<Geometry> g = geometry_of(problem, c, device);
-          if (!g || g.value().num_ctas > most_ctas_in_clusters(device, parts)) continue;
-        }
-        for (const std::uint32_t tiles : {1u, 2u}) {
-          c.tiles_per_stage = tiles;
-          choice.consider(c, device.max_shared_bytes);
+    // Where two CTAs fit on an SM, the next kernel's first stages arrive while this one ends.
+    const std::uint32_t shared =
+        wgmma_ctas_per_sm(tokens) == 2 ? kHalfSharedBytes : device.max_shared_bytes;
+    for (const std::uint32_t k_warps : {1u, 2u}) {
+      c.k_warps = k_warps;
+      for (std::uint32_t strips = 2; strips <= wgmma_max_strips(k_warps); ++strips) {
+        c.strips_per_tile = strips;
+        if (problem.swiglu && strips % 2 != 0) continue;
+        for (const std::uint32_t parts : {1u, 2u, 4u, 8u}) {
+          if (parts > 1 && (max_sms != 0 || k_tiles < 8 * parts)) continue;
+          c.k_parts = parts;
+          c.tiles_per_stage = k_warps;
+          c.num_stages = kMinWgmmaStages;
+          if (parts > 1) {  // all of them at once, or not at all
+            const Result<Geometry> g = geometry_of(problem, c, device);
+            if (!g || g.value().num_ctas > most_ctas_in_clusters(device, parts)) continue;
+          }
+          for (const std::uint32_t tiles : {1u, 2u}) {
+            c.tiles_per_stage = tiles * k_warps;
+            choice.consider(c, shared);
+          }
         }
       }
     }

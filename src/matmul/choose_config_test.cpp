@@ -115,6 +115,11 @@ TEST(MatmulGeometry, NamesTheFieldThatDoesNotFit) {
   refused("strips_per_warp", [](MatmulConfig& c) { c.strips_per_warp = 3; });
   refused("k_warps", [](MatmulConfig& c) { c.k_warps = c.tiles_per_stage + 1; });
   refused("warps", [](MatmulConfig& c) { c.strips_per_tile = 16; });
+  refused("k_warps", [](MatmulConfig& c) {
+    c.kernel = MatmulConfig::Kernel::kWgmma;
+    c.tokens_per_tile = 32;
+    c.k_warps = 4;
+  });
   refused("multicast", [](MatmulConfig& c) { c.multicast = 2; });
   refused("max_sms", [](MatmulConfig& c) {
     c.max_sms = 1;

@@ -159,7 +159,8 @@ MatmulParams make_params(const Operands& o, const MatmulConfig& config, const Ge
   p.y_stride = o.y.row_stride_elems;
   p.residual_stride = o.epilogue.residual_stride_elems;
   p.y_is_plain = o.epilogue.residual == nullptr && o.weights[1] == nullptr && config.k_parts == 1 &&
-                 kernels::is_aligned(o.y.data, 16) && o.y.row_stride_elems % 8 == 0;
+                 config.k_warps == 1 && kernels::is_aligned(o.y.data, 16) &&
+                 o.y.row_stride_elems % 8 == 0;
   p.y_has_vectors = kernels::is_aligned(o.y.data, 8) && o.y.row_stride_elems % 4 == 0;
   p.n = static_cast<std::uint32_t>(o.y.cols);
   p.k = static_cast<std::uint32_t>(o.x.cols);
@@ -171,6 +172,7 @@ MatmulParams make_params(const Operands& o, const MatmulConfig& config, const Ge
   p.num_row_groups = g.num_row_groups;
   p.num_m_tiles = g.num_m_tiles;
   p.m_tiles_per_group = g.m_tiles_per_group;
+  p.k_warps = config.k_warps;
   p.k_parts = config.k_parts;
   p.multicast = config.multicast;
   p.tiles_per_stage = config.tiles_per_stage;

@@ -55,6 +55,9 @@ Result<void> check_fields(const MatmulProblem& problem, const MatmulConfig& c) {
       return bad("tokens_per_tile of the mma kernel is not 8, 16, 32 or 64");
     }
     if (!is_one_of(c.strips_per_warp, Counts{1, 2})) return bad("strips_per_warp is not 1 or 2");
+    if (c.strips_per_warp == 2 && c.tokens_per_tile < 32) {
+      return bad("strips_per_warp is 2 with tiles of 32 and 64 tokens only");
+    }
     if (c.k_warps == 0 || c.tiles_per_stage % c.k_warps != 0) {
       return bad("tiles_per_stage is no multiple of k_warps");
     }
@@ -67,15 +70,22 @@ Result<void> check_fields(const MatmulProblem& problem, const MatmulConfig& c) {
     }
     return {};
   }
-  if (!wgmma_has(c.tokens_per_tile, wgmma_blocks(c.strips_per_tile))) {
-    return bad(fmt::format(
-        "the wgmma kernel has no tiles of {} tokens and {} strips: 32 tokens have up to 16 strips, "
-        "64, 128 and 256 have up to 8",
-        c.tokens_per_tile, c.strips_per_tile));
+  if (!is_one_of(c.tokens_per_tile, Counts{32, 64, 128, 256})) {
+    return bad("tokens_per_tile of the wgmma kernel is not 32, 64, 128 or 256");
+  }
+  if (!is_one_of(c.k_warps, Counts{1, 2}) || c.tiles_per_stage % c.k_warps != 0) {
+    return bad(
+        "k_warps of the wgmma kernel is not 1 or 2, or tiles_per_stage is no multiple of it");
+  }
+  if (c.k_warps != 1 && c.tokens_per_tile > kMostTokensOfKWarps) {
+    return bad("k_warps of the wgmma kernel is not 1 with tiles of 256 tokens");
+  }
+  if (c.strips_per_tile > wgmma_max_strips(c.k_warps)) {
+    return bad(fmt::format("strips_per_tile {} of the wgmma kernel is above {}", c.strips_per_tile,
+                           wgmma_max_strips(c.k_warps)));
   }
   if (!is_one_of(c.multicast, Counts{1, 2})) return bad("multicast is not 1 or 2");
   if (c.multicast != 1 && c.k_parts != 1) return bad("multicast and k_parts exclude each other");
-  if (c.k_warps != 1) return bad("the wgmma kernel has no k_warps");
   if (c.num_stages < kMinWgmmaStages) return bad("num_stages of the wgmma kernel is below 3");
   return {};
 }
@@ -146,15 +156,17 @@ Result<Geometry> geometry_of(const MatmulProblem& problem, const MatmulConfig& c
     g.shared_bytes = g.barrier_offset + kBarrierBytes;
     const std::uint32_t fit =
         (device.max_shared_bytes + kReservedSharedBytes) / (g.shared_bytes + kReservedSharedBytes);
-    const std::uint32_t most =
-        c.kernel == Kernel::kWgmma ? 1 : mma_ctas_per_sm(c.tokens_per_tile, c.strips_per_warp);
+    const std::uint32_t most = is_wgmma ? 1
+                                        : mma_ctas_that_fit(c.tokens_per_tile, c.strips_per_warp,
+                                                            g.num_threads / layout::kLanes);
     return sms * std::clamp(fit, 1u, most) / g.cluster_size * g.cluster_size;
   };
+  // A cluster that shares K has one item. So has a CTA of the mma kernel: they are many, and the
+  // next one starts where one has ended, so that faster SMs get more. Others are persistent.
+  const bool is_persistent = c.k_parts == 1 && (is_wgmma || c.max_sms != 0);
   std::uint32_t room = place_sums(true);
-  if (all > room && c.k_parts == 1) room = place_sums(false);
-  // CTAs are persistent, but a cluster that shares K has one item.
-  g.num_ctas =
-      static_cast<std::uint32_t>(c.k_parts == 1 ? std::min<std::uint64_t>(all, room) : all);
+  if (all > room && is_persistent) room = place_sums(false);
+  g.num_ctas = static_cast<std::uint32_t>(is_persistent ? std::min<std::uint64_t>(all, room) : all);
   if (c.max_sms != 0 && g.num_ctas > room) return bad("k_parts takes more SMs than max_sms");
   if (g.num_ctas == 0 && all != 0) return bad("max_sms is less than a cluster");
   if (g.shared_bytes > device.max_shared_bytes) {

@@ -24,12 +24,26 @@ inline constexpr std::uint32_t kBarrierBytes = 2 * kMaxStages * 8;  ///< full[],
   return tokens <= 16 || tokens * strips == 32 ? 2 : 1;
 }
 
-/// The wgmma kernel: two consumer warpgroups, each with one or two blocks of 64 output features (4
-/// strips), and a warpgroup that produces.
+/// CTAs of `warps` warps for which an SM has registers. Each of its four parts has a quarter of
+/// them and of the warps; a lane gets what the bounds above leave it.
+[[nodiscard]] constexpr std::uint32_t mma_ctas_that_fit(std::uint32_t tokens, std::uint32_t strips,
+                                                        std::uint32_t warps) {
+  const std::uint32_t most_warps =
+      (mma_max_warps(tokens, strips) + 1) * mma_ctas_per_sm(tokens, strips);
+  return (most_warps + 3) / 4 * 4 / warps;
+}
+
+/// The wgmma kernel: two consumer warpgroups of 64 output features (4 strips) each, or, with
+/// k_warps 2, of the same 64, and a warpgroup that produces.
 inline constexpr std::uint32_t kWgmmaConsumerWarps = 8;
 inline constexpr std::uint32_t kWgmmaThreads = (kWgmmaConsumerWarps + 4) * 32;
-[[nodiscard]] constexpr std::uint32_t wgmma_blocks(std::uint32_t strips_per_tile) {
-  return strips_per_tile <= kWgmmaConsumerWarps ? 1 : 2;
+inline constexpr std::uint32_t kMostTokensOfKWarps = 128;  ///< with k_warps 2: more lack registers
+[[nodiscard]] constexpr std::uint32_t wgmma_max_strips(std::uint32_t k_warps) {
+  return kWgmmaConsumerWarps / k_warps;
+}
+/// Accumulators are tokens / 2 registers a lane: of few tokens two CTAs fit.
+[[nodiscard]] constexpr std::uint32_t wgmma_ctas_per_sm(std::uint32_t tokens) {
+  return tokens <= 64 ? 2 : 1;
 }
 /// It loads from a stage before it has left the one behind, and one must be on its way.
 inline constexpr std::uint32_t kMinWgmmaStages = 3;
@@ -37,11 +51,4 @@ inline constexpr std::uint32_t kMinWgmmaStages = 3;
 /// features of each of two warpgroups). Few: a fifth stage fits beside them.
 inline constexpr std::uint32_t kWgmmaEpilogueTokens = 8, kWgmmaPlainTokens = 16;
 inline constexpr std::uint32_t kWgmmaPlainBytes = 2 * kWgmmaPlainTokens * 128;
-/// Accumulators are blocks x tokens / 2 registers a lane; 64 x 2 and more leave too few for the
-/// rest.
-[[nodiscard]] constexpr bool wgmma_has(std::uint32_t tokens, std::uint32_t blocks) {
-  return (tokens == 32 && blocks <= 2) ||
-         ((tokens == 64 || tokens == 128 || tokens == 256) && blocks == 1);
-}
-
 }  // namespace unweight::matmul

@@ -53,6 +53,7 @@ struct MatmulParams {
   std::uint32_t num_row_groups;   ///< row tiles / multicast
   std::uint32_t num_m_tiles;
   std::uint32_t m_tiles_per_group;  ///< tiles that run at the same time share weights or tokens
+  std::uint32_t k_warps;            ///< that share a strip, each with a part of a stage's tiles
   std::uint32_t k_parts, multicast;
   std::uint32_t tiles_per_stage, num_stages;
   std::uint32_t stage_bytes;      ///< multiple of 1024

@@ -42,8 +42,8 @@ __device__ __forceinline__ void load_tokens(std::uint32_t tokens, std::uint32_t 
 template <WeightForm kForm, std::uint32_t kTokens, std::uint32_t kStrips>
 __global__ void __launch_bounds__(kMmaMaxThreads<kTokens, kStrips>,
                                   mma_ctas_per_sm(kTokens, kStrips))
-    mma_matmul(const __grid_constant__ MatmulParams params, const __grid_constant__ TensorMaps maps,
-               const std::uint32_t k_warps) {
+    mma_matmul(const __grid_constant__ MatmulParams params,
+               const __grid_constant__ TensorMaps maps) {
   constexpr std::uint32_t kBlocks = kTokens / 8;
   extern __shared__ __align__(1024) std::uint8_t dynamic[];
   const std::uint32_t lane = threadIdx.x % layout::kLanes;
@@ -77,6 +77,7 @@ __global__ void __launch_bounds__(kMmaMaxThreads<kTokens, kStrips>,
     return;
   }
 
+  const std::uint32_t k_warps = params.k_warps;
   const std::uint32_t k_warp = warp % k_warps;
   const std::uint32_t my_strip = warp / k_warps * kStrips;
   const std::uint32_t num_threads = num_consumers * layout::kLanes;
@@ -106,39 +107,72 @@ __global__ void __launch_bounds__(kMmaMaxThreads<kTokens, kStrips>,
     for (std::uint32_t s = 0; s < kStrips; ++s) {
       decoders[s].begin_strip(item.first_strip + in_matrix[s], range.begin + k_warp, k_warps, lane);
     }
-    for (std::uint32_t tile = range.begin; tile < range.end; tile += params.tiles_per_stage) {
-      const std::uint32_t stage = ring + place.slot * params.stage_bytes;
-      ptx::mbarrier_wait(full_at + 8 * place.slot, place.parity);
-      const std::uint32_t tiles = min(params.tiles_per_stage, range.end - tile);
-      for (std::uint32_t t = k_warp; t < tiles; t += k_warps) {
-        Fragments a[kStrips];
+    std::uint32_t tile = range.begin;  // the first of the stage at hand
+    std::uint32_t t = k_warp;          // this warp's, in the stage
+    const auto stage = [&] { return ring + place.slot * params.stage_bytes; };
+    const auto is_in_stage = [&] { return t < min(params.tiles_per_stage, range.end - tile); };
+    const auto arrive = [&] { ptx::mbarrier_wait(full_at + 8 * place.slot, place.parity); };
+    const auto release = [&](std::uint32_t slot) {
+      __syncwarp();
+      if (lane == 0) ptx::mbarrier_arrive(empty_at + 8 * slot);
+    };
+    const auto go_to_next_stage = [&] {
+      place.advance(params.num_stages);
+      tile += params.tiles_per_stage;
+      t = k_warp;
+    };
+    const auto load = [&] {
 #pragma unroll
-        for (std::uint32_t s = 0; s < kStrips; ++s) {
-          decoders[s].load(stage + first_at[s] + t * kFirstBytes<kForm>,
-                           stage + second_at[s] + t * kSecondBytes<kForm>);
-        }
+      for (std::uint32_t s = 0; s < kStrips; ++s) {
+        decoders[s].load(stage() + first_at[s] + t * kFirstBytes<kForm>,
+                         stage() + second_at[s] + t * kSecondBytes<kForm>);
+      }
+    };
+    // Arrives at the stage that has this warp's next tile, if there is one, and releases what has
+    // none: only the last stage of K can be so short.
+    const auto find_tile = [&] {
+      while (tile < range.end) {
+        arrive();
+        if (is_in_stage()) return true;
+        release(place.slot);
+        go_to_next_stage();
+      }
+      return false;
+    };
+
+    bool more = find_tile();
+    if (more) load();
+    while (more) {
+      Fragments a[kStrips];
 #pragma unroll
-        for (std::uint32_t s = 0; s < kStrips; ++s) decoders[s].decode(lane, a[s]);
+      for (std::uint32_t s = 0; s < kStrips; ++s) decoders[s].decode(lane, a[s]);
+      // The next tile's bytes are on their way while this one is multiplied.
+      const std::uint32_t tokens = stage() + tokens_at + t * (kTokens * kTokenTileBytes);
+      const std::uint32_t slot = place.slot;
+      t += k_warps;
+      const bool leaves = !is_in_stage();
+      if (leaves) {
+        go_to_next_stage();
+        more = find_tile();
+      }
+      if (more) load();
 #pragma unroll
-        for (std::uint32_t half = 0; half < 2; ++half) {
-          std::uint32_t b[kBlocks][4];
-          load_tokens<kTokens>(stage + tokens_at + t * (kTokens * kTokenTileBytes), half, b);
+      for (std::uint32_t half = 0; half < 2; ++half) {
+        std::uint32_t b[kBlocks][4];
+        load_tokens<kTokens>(tokens, half, b);
 #pragma unroll
-          for (std::uint32_t step = 0; step < 2; ++step) {
+        for (std::uint32_t step = 0; step < 2; ++step) {
 #pragma unroll
-            for (std::uint32_t s = 0; s < kStrips; ++s) {
+          for (std::uint32_t s = 0; s < kStrips; ++s) {
 #pragma unroll
-              for (std::uint32_t j = 0; j < kBlocks; ++j) {
-                ptx::mma_m16n8k16(acc[s][j], a[s][2 * half + step], b[j][2 * step],
-                                  b[j][2 * step + 1]);
-              }
+            for (std::uint32_t j = 0; j < kBlocks; ++j) {
+              ptx::mma_m16n8k16(acc[s][j], a[s][2 * half + step], b[j][2 * step],
+                                b[j][2 * step + 1]);
             }
           }
         }
       }
-      __syncwarp();
-      if (lane == 0) ptx::mbarrier_arrive(empty_at + 8 * place.slot);
-      place.advance(params.num_stages);
+      if (leaves) release(slot);
     }
 
     // Lane 4g+t of a fragment: output features g and g + 8, tokens 2t and 2t + 1.
@@ -181,34 +215,31 @@ __global__ void __launch_bounds__(kMmaMaxThreads<kTokens, kStrips>,
 }
 
 template <WeightForm kForm, std::uint32_t kTokens, std::uint32_t kStrips>
-cudaError_t launch_mma(const MatmulParams& params, const TensorMaps& maps, std::uint32_t k_warps,
+cudaError_t launch_mma(const MatmulParams& params, const TensorMaps& maps,
                        cudaLaunchConfig_t& config) {
   const auto kernel = mma_matmul<kForm, kTokens, kStrips>;
   const cudaError_t status =
       cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
                            static_cast<int>(config.dynamicSmemBytes));
   if (status != cudaSuccess) return status;
-  return cudaLaunchKernelEx(&config, kernel, params, maps, k_warps);
+  return cudaLaunchKernelEx(&config, kernel, params, maps);
 }
 
 template <WeightForm kForm>
 cudaError_t launch_mma_form(const MatmulParams& params, const TensorMaps& maps,
                             const gpu::MatmulConfig& matmul, cudaLaunchConfig_t& config) {
   const bool two = matmul.strips_per_warp == 2;
-  const std::uint32_t k_warps = matmul.k_warps;
   switch (matmul.tokens_per_tile) {
     case 8:
-      return two ? launch_mma<kForm, 8, 2>(params, maps, k_warps, config)
-                 : launch_mma<kForm, 8, 1>(params, maps, k_warps, config);
+      return launch_mma<kForm, 8, 1>(params, maps, config);
     case 16:
-      return two ? launch_mma<kForm, 16, 2>(params, maps, k_warps, config)
-                 : launch_mma<kForm, 16, 1>(params, maps, k_warps, config);
+      return launch_mma<kForm, 16, 1>(params, maps, config);
     case 32:
-      return two ? launch_mma<kForm, 32, 2>(params, maps, k_warps, config)
-                 : launch_mma<kForm, 32, 1>(params, maps, k_warps, config);
+      return two ? launch_mma<kForm, 32, 2>(params, maps, config)
+                 : launch_mma<kForm, 32, 1>(params, maps, config);
     case 64:
-      return two ? launch_mma<kForm, 64, 2>(params, maps, k_warps, config)
-                 : launch_mma<kForm, 64, 1>(params, maps, k_warps, config);
+      return two ? launch_mma<kForm, 64, 2>(params, maps, config)
+                 : launch_mma<kForm, 64, 1>(params, maps, config);
     default:
       return cudaErrorInvalidValue;
   }

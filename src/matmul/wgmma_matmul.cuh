@@ -4,11 +4,15 @@
 // Bound by:   reading weights below about 200 tokens, tensor cores above
 // Requires:   checked pointers, sizes and config; section contents may be anything
 // Threads:    two consumer warpgroups, a producer warpgroup of which one warp works. A consumer
-//             warp owns kBlocks strips of 16 output features: strip b of warp w of warpgroup g is
-//             4 * (2 * b + g) + w. Output features are the rows of wgmma.m64nNk16, A comes from
-//             registers, decoded by the warp that feeds it; activations are B, in shared memory.
-// Pipeline:   ring of stages (work_items.cuh); a warpgroup decodes a tile into one set of registers
-//             while the tensor cores multiply from the other
+//             warp owns a strip of 16 output features: warp w of warpgroup g has strip 4 g + w, or,
+//             with k_warps 2, strip w and every second tile. Output features are the rows of
+//             wgmma.m64nNk16, A comes from registers, decoded by the warp that feeds it;
+//             activations are B, in shared memory.
+// Pipeline:   ring of stages (work_items.cuh). Of 128 and 256 tokens a warpgroup decodes a tile
+// into
+//             one set of registers while the tensor cores multiply from the other. Of fewer, two
+//             CTAs are on an SM: while one decodes, the other multiplies; while one ends, the next
+//             kernel's reads.
 // Clusters:   k_parts: CTAs share a tile, each with a part of K; multicast: CTAs with other rows
 //             bring each other activations
 // Measured, Rejected: docs/kernels/wgmma-matmul.md
@@ -24,17 +28,42 @@ namespace unweight::matmul {
 
 inline constexpr std::uint32_t kNoSlot = ~0u;
 
+/// Registers of a lane. The three warpgroups of a CTA share what it has from its start, 80 or 168 a
+/// lane; asking for more waits forever.
+template <std::uint32_t kTokens>
+inline constexpr std::uint32_t kProducerRegisters = wgmma_ctas_per_sm(kTokens) == 2 ? 32 : 56;
+template <std::uint32_t kTokens>
+inline constexpr std::uint32_t kConsumerRegisters = wgmma_ctas_per_sm(kTokens) == 2 ? 104 : 224;
+
+/// Where a consumer warp works: its strip of the output tile, and which tiles of a stage.
+struct ConsumerShare {
+  std::uint32_t strip;      ///< local; one that the tile lacks is clipped, multiplied, never stored
+  std::uint32_t in_matrix;  ///< the same, of its matrix
+  std::uint32_t k_warp;     ///< of k_warps
+  bool has_strip, group_has_strips;
+
+  __device__ __forceinline__ ConsumerShare(const MatmulParams& params, std::uint32_t warp) {
+    const std::uint32_t group = warp / 4;
+    k_warp = params.k_warps == 1 ? 0 : group;
+    const std::uint32_t wanted = params.k_warps == 1 ? warp : warp % 4;
+    group_has_strips = wanted / 4 * 4 < params.strips_per_tile;
+    has_strip = wanted < params.strips_per_tile;
+    strip = min(wanted, params.strips_per_tile - 1);
+    in_matrix = strip % strips_each(params);
+  }
+};
+
 /// A consumer warpgroup's way through the tiles of an item. What a lane needs of a tile is loaded
 /// while the tile before is multiplied.
-template <WeightForm kForm, std::uint32_t kTokens, std::uint32_t kBlocks>
+template <WeightForm kForm, std::uint32_t kTokens>
 class TileMultiplier {
  public:
-  /// Two sets of fragments in all: one is decoded while the other is multiplied.
-  using FragmentSets = Fragments[2 / kBlocks][kBlocks];
+  static constexpr std::uint32_t kSets = wgmma_ctas_per_sm(kTokens) == 2 ? 1 : 2;
+  using FragmentSets = Fragments[kSets];
 
-  __device__ __forceinline__ TileMultiplier(const MatmulParams& params, std::uint32_t ring,
-                                            std::uint32_t full, std::uint32_t empty,
-                                            std::uint32_t warp, std::uint32_t lane)
+  __device__ __forceinline__ TileMultiplier(const MatmulParams& params, const ConsumerShare& share,
+                                            std::uint32_t ring, std::uint32_t full,
+                                            std::uint32_t empty, std::uint32_t lane)
       : params_(params),
         map_(params),
         ring_(ring),
@@ -42,94 +71,85 @@ class TileMultiplier {
         empty_(ptx::keep(ptx::mapa(
             empty, params.multicast == 1 ? ptx::cluster_ctarank() : lane % params.multicast))),
         lane_(lane),
-        num_blocks_(kWgmmaConsumerWarps + warp / 4 * 4 < params.strips_per_tile ? kBlocks : 1) {
-#pragma unroll
-    for (std::uint32_t b = 0; b < kBlocks; ++b) {
-      // A strip that the tile lacks is read from where its last one lies, and never stored.
-      const std::uint32_t local = min(kWgmmaConsumerWarps * b + warp, params.strips_per_tile - 1);
-      first_at_[b] = ptx::keep(map_.first(local, 0) + 16 * lane);
-      second_at_[b] = ptx::keep(map_.second(local, 0) + 16 * lane);
-      decoders_[b].begin_matrix(params, local / strips_each(params));
-    }
+        k_warp_(kTokens <= kMostTokensOfKWarps ? share.k_warp : 0),
+        first_at_(ptx::keep(map_.first(share.strip, 0) + 16 * lane)),
+        second_at_(ptx::keep(map_.second(share.strip, 0) + 16 * lane)),
+        tile_in_stage_(k_warp_) {
+    decoder_.begin_matrix(params, share.strip / strips_each(params));
   }
 
-  /// acc = all tiles of [begin, end), which is not empty.
-  __device__ __forceinline__ void run(const Item& item, const std::uint32_t (&in_matrix)[kBlocks],
-                                      std::uint32_t begin, std::uint32_t end, FragmentSets& a,
-                                      float (&acc)[kBlocks][kTokens / 2]) {
-#pragma unroll
-    for (std::uint32_t b = 0; b < kBlocks; ++b) {
-      decoders_[b].begin_strip(item.first_strip + in_matrix[b], begin, 1, lane_);
+  /// acc = this warpgroup's tiles of [begin, end) of strip `strip` of its matrix.
+  __device__ __forceinline__ void run(std::uint32_t strip, std::uint32_t begin, std::uint32_t end,
+                                      FragmentSets& a, float (&acc)[kTokens / 2]) {
+    const std::uint32_t num_tiles = (end - begin + k_warps() - 1 - k_warp_) / k_warps();
+    if (num_tiles != 0) {
+      decoder_.begin_strip(strip, begin + k_warp_, k_warps(), lane_);
+      arrive();
+      load();
+      for (std::uint32_t i = 0; i < num_tiles; i += kSets) {
+        multiply(i + 1 == num_tiles, a[0], acc);
+        if (kSets == 1 || i + 1 == num_tiles) continue;
+        multiply(i + 2 == num_tiles, a[kSets - 1], acc);
+      }
+      ptx::wgmma_wait_group<0>();
+      release(used_up_);
+      used_up_ = kNoSlot;
     }
-    arrive_at_tile();
-#pragma unroll
-    for (std::uint32_t b = 0; b < kBlocks; ++b) load(b);
-    for (std::uint32_t tile = begin; tile < end; tile += 2) {
-      multiply(tile + 1 == end, a[0], acc);
-      if (tile + 1 == end) break;
-      multiply(tile + 2 == end, a[2 / kBlocks - 1], acc);
-    }
-    ptx::wgmma_wait_group<0>();
-    release();
+    // The last stage has one tile, and that is the other warpgroup's.
+    if (k_warp_ != 0 && (end - begin) % params_.tiles_per_stage == 1) skip(end - 1, end);
   }
 
-  /// The same tiles, for a warpgroup that has no strips.
+  /// The stages of [begin, end), for a warpgroup that has nothing to do there.
   __device__ __forceinline__ void skip(std::uint32_t begin, std::uint32_t end) {
-    for (std::uint32_t tile = begin; tile < end; ++tile) {
-      arrive_at_tile();
-      leave_tile(tile + 1 == end);
-      release();
+    for (std::uint32_t tile = begin; tile < end; tile += params_.tiles_per_stage) {
+      arrive();
+      release(place_.slot);
+      place_.advance(params_.num_stages);
     }
   }
 
  private:
-  /// The tile at hand is multiplied; the products may still be under way afterwards, those of the
-  /// tile before are not.
-  __device__ __forceinline__ void multiply(bool is_last, Fragments (&a)[kBlocks],
-                                           float (&acc)[kBlocks][kTokens / 2]) {
+  /// The tile at hand is multiplied, and the next one, if there is one, loaded. With two sets of
+  /// fragments the products may still be under way afterwards; those of the tile before are not.
+  __device__ __forceinline__ void multiply(bool is_last, Fragments& a, float (&acc)[kTokens / 2]) {
     const std::uint32_t tokens =
         ring_ + place_.slot * params_.stage_bytes + map_.tokens(tile_in_stage_);
     const std::uint32_t before = used_up_;  // a stage whose last products are under way
     used_up_ = kNoSlot;
+    decoder_.decode(lane_, a);
+    ptx::wgmma_fence();
 #pragma unroll
-    for (std::uint32_t b = 0; b < kBlocks; ++b) {
-      if (b < num_blocks_) {
-        decoders_[b].decode(lane_, a[b]);
-        ptx::wgmma_fence();
-#pragma unroll
-        for (std::uint32_t s = 0; s < layout::kSteps; ++s) {
-          ptx::wgmma_m64k16<kTokens>(acc[b], a[b][s], ptx::wgmma_descriptor(tokens / 16 + 2 * s));
-        }
-        ptx::wgmma_commit_group();
-      }
-      if (b == 0) {
-        leave_tile(is_last);
-        if (!is_last) arrive_at_tile();
-      }
-      if (!is_last && b < num_blocks_) load(b);
-      ptx::wgmma_wait_group<1>();
-      if (b == 0) release(before);
+    for (std::uint32_t s = 0; s < layout::kSteps; ++s) {
+      ptx::wgmma_m64k16<kTokens>(acc, a[s], ptx::wgmma_descriptor(tokens / 16 + 2 * s));
+    }
+    ptx::wgmma_commit_group();
+    tile_in_stage_ += k_warps();
+    if (tile_in_stage_ >= params_.tiles_per_stage || is_last) {
+      used_up_ = place_.slot;
+      place_.advance(params_.num_stages);
+      tile_in_stage_ = k_warp_;
+      if (!is_last) arrive();
+    }
+    if (!is_last) load();
+    ptx::wgmma_wait_group<kSets - 1>();
+    if constexpr (kSets == 2) {
+      release(before);
+    } else {
+      release(used_up_);
+      used_up_ = kNoSlot;
     }
   }
 
-  __device__ __forceinline__ void arrive_at_tile() {
-    if (tile_in_stage_ == 0) ptx::mbarrier_wait(full_ + 8 * place_.slot, place_.parity);
+  [[nodiscard]] __device__ __forceinline__ std::uint32_t k_warps() const {
+    return kTokens <= kMostTokensOfKWarps ? params_.k_warps : 1;
   }
-  __device__ __forceinline__ void leave_tile(bool is_last) {
-    if (++tile_in_stage_ == params_.tiles_per_stage || is_last) {
-      used_up_ = place_.slot;
-      place_.advance(params_.num_stages);
-      tile_in_stage_ = 0;
-    }
+  __device__ __forceinline__ void arrive() const {
+    ptx::mbarrier_wait(full_ + 8 * place_.slot, place_.parity);
   }
-  __device__ __forceinline__ void load(std::uint32_t b) {
+  __device__ __forceinline__ void load() {
     const std::uint32_t stage = ring_ + place_.slot * params_.stage_bytes;
-    decoders_[b].load(stage + first_at_[b] + tile_in_stage_ * kFirstBytes<kForm>,
-                      stage + second_at_[b] + tile_in_stage_ * kSecondBytes<kForm>);
-  }
-  __device__ __forceinline__ void release() {
-    release(used_up_);
-    used_up_ = kNoSlot;
+    decoder_.load(stage + first_at_ + tile_in_stage_ * kFirstBytes<kForm>,
+                  stage + second_at_ + tile_in_stage_ * kSecondBytes<kForm>);
   }
   /// A stage may be filled again as far as this warp is concerned; with multicast, by either CTA.
   __device__ __forceinline__ void release(std::uint32_t slot) const {
@@ -143,16 +163,15 @@ class TileMultiplier {
   StageMap<kForm, kTokens> map_;
   std::uint32_t ring_, full_;
   std::uint32_t empty_;  ///< of the CTA that this lane tells
-  std::uint32_t lane_;
-  std::uint32_t num_blocks_;  ///< that have strips
-  StripDecoder<kForm> decoders_[kBlocks];
-  std::uint32_t first_at_[kBlocks], second_at_[kBlocks];
+  std::uint32_t lane_, k_warp_;
+  std::uint32_t first_at_, second_at_;
+  StripDecoder<kForm> decoder_;
   RingPlace place_;
-  std::uint32_t tile_in_stage_ = 0, used_up_ = kNoSlot;
+  std::uint32_t tile_in_stage_, used_up_ = kNoSlot;
 };
 
-template <WeightForm kForm, std::uint32_t kTokens, std::uint32_t kBlocks>
-__global__ void __launch_bounds__(kWgmmaThreads, 1)
+template <WeightForm kForm, std::uint32_t kTokens>
+__global__ void __launch_bounds__(kWgmmaThreads, wgmma_ctas_per_sm(kTokens))
     wgmma_matmul(const __grid_constant__ MatmulParams params,
                  const __grid_constant__ TensorMaps maps) {
   extern __shared__ __align__(1024) std::uint8_t dynamic[];
@@ -179,66 +198,51 @@ __global__ void __launch_bounds__(kWgmmaThreads, 1)
   const Share share(params);
 
   if (warp >= kWgmmaConsumerWarps) {
-    ptx::setmaxnreg_dec<56>();
+    ptx::setmaxnreg_dec<kProducerRegisters<kTokens>>();
     if (warp == kWgmmaConsumerWarps && lane == 0) {
       StageProducer<kForm, kTokens>(params, maps, share, ring, full, empty).run();
     }
   } else {
-    ptx::setmaxnreg_inc<224>();
+    ptx::setmaxnreg_inc<kConsumerRegisters<kTokens>>();
     constexpr std::uint32_t kNumThreads = kWgmmaConsumerWarps * layout::kLanes;
     const KRange range(params, share.part);
     const std::uint32_t leading = PartialSums(params).leading;
     auto* const sums = reinterpret_cast<float*>(dynamic + params.epilogue_offset);
-    std::uint32_t in_matrix[kBlocks];
-#pragma unroll
-    for (std::uint32_t b = 0; b < kBlocks; ++b) {
-      in_matrix[b] =
-          min(kWgmmaConsumerWarps * b + warp, params.strips_per_tile - 1) % strips_each(params);
-    }
-    TileMultiplier<kForm, kTokens, kBlocks> multiplier(params, ring, full, empty, warp, lane);
+    const ConsumerShare before(params, warp);
+    TileMultiplier<kForm, kTokens> multiplier(params, before, ring, full, empty, lane);
 
     for (std::uint32_t i = share.first_item; i < share.num_items; i += share.item_step) {
       const Item item = Item::of(params, i, share.rank, kTokens);
-      float acc[kBlocks][kTokens / 2] = {};
-      if (range.begin == range.end) {  // K is 0
-      } else if (warp / 4 * 4 < params.strips_per_tile) {
-        typename TileMultiplier<kForm, kTokens, kBlocks>::FragmentSets a;
-        multiplier.run(item, in_matrix, range.begin, range.end, a, acc);
+      float acc[kTokens / 2] = {};
+      if (before.group_has_strips) {
+        typename TileMultiplier<kForm, kTokens>::FragmentSets a;
+        multiplier.run(item.first_strip + before.in_matrix, range.begin, range.end, a, acc);
       } else {
         multiplier.skip(range.begin, range.end);
       }
 
       ptx::griddepcontrol_wait();
       if (params.y_is_plain) {
-        const std::uint32_t row = warp / 4 * 4 * layout::kTileRows;
         ptx::named_barrier(1, kNumThreads);  // the buffer may be the ring
-#pragma unroll
-        for (std::uint32_t b = 0; b < kBlocks; ++b) {
-          store_plain_block<kTokens>(params, acc[b], item,
-                                     row + b * kWgmmaConsumerWarps * layout::kTileRows,
-                                     ptx::shared_address(sums) + warp / 4 * kPlainBlockBytes,
-                                     2 + warp / 4, warp % 4, lane);
-        }
+        store_plain_block<kTokens>(params, acc, item, warp / 4 * 4 * layout::kTileRows,
+                                   ptx::shared_address(sums) + warp / 4 * kPlainBlockBytes,
+                                   2 + warp / 4, warp % 4, lane);
         continue;
       }
       // Lane 4g+t of a fragment: output features g and g + 8, tokens 2t and 2t + 1.
+      const ConsumerShare mine(params, warp);
       const auto put = [&](std::uint32_t first_block, std::uint32_t num_blocks) {
+        if (!mine.has_strip || mine.in_matrix >= item.num_strips) return;
+        float* const to = sums + mine.k_warp * (8 * num_blocks) * leading +
+                          mine.strip * layout::kTileRows + lane / 4;
 #pragma unroll
-        for (std::uint32_t b = 0; b < kBlocks; ++b) {
-          if (kWgmmaConsumerWarps * b + warp >= params.strips_per_tile ||
-              in_matrix[b] >= item.num_strips) {
-            continue;
-          }
-          const std::uint32_t row = (kWgmmaConsumerWarps * b + warp) * layout::kTileRows + lane / 4;
-#pragma unroll
-          for (std::uint32_t j = 0; j < kTokens / 8; ++j) {
-            if (j < first_block || j >= first_block + num_blocks) continue;
-            float* const at = sums + (8 * (j - first_block) + 2 * (lane % 4)) * leading + row;
-            at[0] = acc[b][4 * j];
-            at[leading] = acc[b][4 * j + 1];
-            at[8] = acc[b][4 * j + 2];
-            at[leading + 8] = acc[b][4 * j + 3];
-          }
+        for (std::uint32_t j = 0; j < kTokens / 8; ++j) {
+          if (j < first_block || j >= first_block + num_blocks) continue;
+          float* const at = to + (8 * (j - first_block) + 2 * (lane % 4)) * leading;
+          at[0] = acc[4 * j];
+          at[leading] = acc[4 * j + 1];
+          at[8] = acc[4 * j + 2];
+          at[leading + 8] = acc[4 * j + 3];
         }
       };
       if (params.k_parts == 1) {
@@ -247,7 +251,7 @@ __global__ void __launch_bounds__(kWgmmaThreads, 1)
           ptx::named_barrier(1, kNumThreads);  // the buffer may be the ring, or hold the last sums
           put(t / 8, kWgmmaEpilogueTokens / 8);
           ptx::named_barrier(1, kNumThreads);
-          finish_tokens(params, item, {sums, 1, kWgmmaEpilogueTokens, leading},
+          finish_tokens(params, item, {sums, params.k_warps, kWgmmaEpilogueTokens, leading},
                         item.first_token + t, 0, warp, kWgmmaConsumerWarps, lane);
         }
       } else {  // one item a cluster: the buffer is the ring, which nobody fills any more
@@ -256,8 +260,8 @@ __global__ void __launch_bounds__(kWgmmaThreads, 1)
         __syncwarp();
         ptx::cluster_arrive();
         ptx::cluster_wait();
-        finish_tokens(params, item, {sums, 1, kTokens, leading}, item.first_token, share.part, warp,
-                      kWgmmaConsumerWarps, lane);
+        finish_tokens(params, item, {sums, params.k_warps, kTokens, leading}, item.first_token,
+                      share.part, warp, kWgmmaConsumerWarps, lane);
       }
     }
   }
@@ -273,10 +277,10 @@ __global__ void __launch_bounds__(kWgmmaThreads, 1)
   }
 }
 
-template <WeightForm kForm, std::uint32_t kTokens, std::uint32_t kBlocks>
+template <WeightForm kForm, std::uint32_t kTokens>
 cudaError_t launch_wgmma(const MatmulParams& params, const TensorMaps& maps,
                          cudaLaunchConfig_t& config) {
-  const auto kernel = wgmma_matmul<kForm, kTokens, kBlocks>;
+  const auto kernel = wgmma_matmul<kForm, kTokens>;
   const cudaError_t status =
       cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
                            static_cast<int>(config.dynamicSmemBytes));
@@ -287,17 +291,15 @@ cudaError_t launch_wgmma(const MatmulParams& params, const TensorMaps& maps,
 template <WeightForm kForm>
 cudaError_t launch_wgmma_form(const MatmulParams& params, const TensorMaps& maps,
                               const gpu::MatmulConfig& matmul, cudaLaunchConfig_t& config) {
-  const bool two = wgmma_blocks(matmul.strips_per_tile) == 2;
   switch (matmul.tokens_per_tile) {
     case 32:
-      return two ? launch_wgmma<kForm, 32, 2>(params, maps, config)
-                 : launch_wgmma<kForm, 32, 1>(params, maps, config);
+      return launch_wgmma<kForm, 32>(params, maps, config);
     case 64:
-      return launch_wgmma<kForm, 64, 1>(params, maps, config);
+      return launch_wgmma<kForm, 64>(params, maps, config);
     case 128:
-      return launch_wgmma<kForm, 128, 1>(params, maps, config);
+      return launch_wgmma<kForm, 128>(params, maps, config);
     case 256:
-      return launch_wgmma<kForm, 256, 1>(params, maps, config);
+      return launch_wgmma<kForm, 256>(params, maps, config);
     default:
       return cudaErrorInvalidValue;
   }

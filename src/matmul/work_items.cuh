@@ -129,10 +129,10 @@ class StageProducer {
       advance(at);
     }
     ptx::griddepcontrol_wait();
-    Cursor tokens = start();
+    at = start();
     for (std::uint32_t i = 0; i < ahead; ++i) {
-      fill_tokens(tokens, i);
-      advance(tokens);
+      fill_tokens(at, i);
+      advance(at);
     }
     std::uint32_t slot = 0, parity = 0;
     for (std::uint32_t i = ahead; i < total; ++i) {
