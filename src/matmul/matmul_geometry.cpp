@@ -90,9 +90,11 @@ Result<void> check_fields(const MatmulProblem& problem, const MatmulConfig& c) {
   return {};
 }
 
-/// Of the buffer of partial sums for `tokens` tokens.
+/// Of the buffer of partial sums for `tokens` tokens; with k_parts, of the shares that other CTAs
+/// send besides (exchange_sums()).
 std::uint32_t sums_bytes(const MatmulConfig& c, std::uint32_t tokens) {
-  return c.k_warps * tokens * (c.strips_per_tile * layout::kTileRows + 4) * 4;
+  const std::uint32_t received = tokens / c.k_parts * (c.k_parts - 1);
+  return c.k_warps * (tokens + received) * (c.strips_per_tile * layout::kTileRows + 4) * 4;
 }
 
 }  // namespace

@@ -10,8 +10,10 @@ namespace unweight::matmul {
 inline constexpr std::uint32_t kMaxStages = 16;
 inline constexpr std::uint32_t kMaxStripsPerTile = 16;
 inline constexpr std::uint32_t kMaxKParts = 8;
-inline constexpr std::uint32_t kReservedSharedBytes = 1024;         ///< of every CTA, by the driver
-inline constexpr std::uint32_t kBarrierBytes = 2 * kMaxStages * 8;  ///< full[], empty[]
+inline constexpr std::uint32_t kReservedSharedBytes = 1024;  ///< of every CTA, by the driver
+/// full[kMaxStages], empty[kMaxStages], and the one that sums from other CTAs arrive on.
+inline constexpr std::uint32_t kSumsBarrierOffset = 2 * kMaxStages * 8;
+inline constexpr std::uint32_t kBarrierBytes = kSumsBarrierOffset + 16;
 
 /// Most consumer warps of the mma kernel, for which registers for accumulators (strips x tokens / 2
 /// a lane) and fragments suffice. Where two CTAs fit on an SM, the next kernel's first stages

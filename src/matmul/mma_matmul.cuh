@@ -57,6 +57,7 @@ __global__ void __launch_bounds__(kMmaMaxThreads<kTokens, kStrips>,
       ptx::mbarrier_init(full_at + 8 * i, 1);
       ptx::mbarrier_init(empty_at + 8 * i, num_consumers);
     }
+    ptx::mbarrier_init(full_at + kSumsBarrierOffset, 1);
     ptx::fence_mbarrier_init();
   }
   __syncthreads();
@@ -197,17 +198,18 @@ __global__ void __launch_bounds__(kMmaMaxThreads<kTokens, kStrips>,
         ptx::named_barrier(1, num_threads);  // the buffer may be the ring, or hold the last sums
         put(j, 0, 8);
         ptx::named_barrier(1, num_threads);
-        finish_tokens(params, item, {sums, k_warps, 8, leading}, item.first_token + 8 * j, 0, warp,
-                      num_consumers, lane);
+        finish_tokens(params, item, {sums, 8 * leading, k_warps, 8, leading},
+                      item.first_token + 8 * j, warp, num_consumers, lane);
       }
     } else {  // one item a cluster: the buffer is the ring, which nobody fills any more
       ptx::named_barrier(1, num_threads);
 #pragma unroll
       for (std::uint32_t j = 0; j < kBlocks; ++j) put(j, 8 * j, kTokens);
-      ptx::cluster_arrive();
-      ptx::cluster_wait();
-      finish_tokens(params, item, {sums, k_warps, kTokens, leading}, item.first_token, share.part,
-                    warp, num_consumers, lane);
+      const SumBuffer all = exchange_sums<kTokens>(params, sums, share.part,
+                                                   full_at + kSumsBarrierOffset, threadIdx.x == 0);
+      finish_tokens(params, item, all, item.first_token + share.part * all.tokens, warp,
+                    num_consumers, lane);
+      __syncwarp();
       ptx::cluster_arrive();
       ptx::cluster_wait();
     }

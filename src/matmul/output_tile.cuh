@@ -45,69 +45,83 @@ struct PartialSums {
       : leading(params.strips_per_tile * layout::kTileRows + 4) {}
 };
 
-/// Where finish_tokens() finds what it sums.
+/// Where finish_tokens() finds what it sums: over warps and, with k_parts, over the CTAs of a
+/// cluster, always in the same order. All of it in this CTA's shared memory.
 struct SumBuffer {
-  const float* sums;  ///< [k_warps][tokens][leading]
-  std::uint32_t k_warps;
-  std::uint32_t tokens;
-  std::uint32_t leading;
+  const float* own;          ///< the first of `tokens` tokens of the first warp: [tokens][leading]
+  std::uint32_t own_stride;  ///< from a warp's sums to the next one's, in floats
+  std::uint32_t k_warps, tokens, leading;
+  const float* received = nullptr;  ///< [k_parts - 1][k_warps][tokens][leading]: of other parts
+  std::uint32_t part = 0;           ///< that `own` is of
 
-  /// Over warps; with k_parts, over the CTAs of the cluster, two of whose loads are under way at a
-  /// time (all of them would take registers that the loop over tiles needs).
-  __device__ __forceinline__ float sum(const MatmulParams& params, std::uint32_t at) const {
-    float total = 0;
-#pragma unroll 1
-    for (std::uint32_t w = 0; w < k_warps; ++w) {
-      if (params.k_parts == 1) {
-        total += sums[w * tokens * leading + at];
-        continue;
-      }
-#pragma unroll 1
-      for (std::uint32_t p = 0; p < params.k_parts; p += 2) {
-        const float even = ptx::load_cluster_f32(address(w, p, at));
-        const float odd = ptx::load_cluster_f32(address(w, p + 1, at));
-        total = total + even + odd;
-      }
-    }
-    return total;
-  }
   /// Four output features from a multiple of 4.
   __device__ __forceinline__ float4 sum4(const MatmulParams& params, std::uint32_t at) const {
     float4 total{};
-    const auto add = [&](const float4& v) {
+#pragma unroll 1
+    for (std::uint32_t i = 0; i < params.k_parts * k_warps; ++i) {
+      const float4 v = *reinterpret_cast<const float4*>(source(i) + at);
       total = {total.x + v.x, total.y + v.y, total.z + v.z, total.w + v.w};
-    };
-#pragma unroll 1
-    for (std::uint32_t w = 0; w < k_warps; ++w) {
-      if (params.k_parts == 1) {
-        add(*reinterpret_cast<const float4*>(sums + w * tokens * leading + at));
-        continue;
-      }
-#pragma unroll 1
-      for (std::uint32_t p = 0; p < params.k_parts; p += 2) {
-        const float4 even = ptx::load_cluster_f32x4(address(w, p, at));
-        const float4 odd = ptx::load_cluster_f32x4(address(w, p + 1, at));
-        add(even);
-        add(odd);
-      }
     }
+    return total;
+  }
+  __device__ __forceinline__ float sum(const MatmulParams& params, std::uint32_t at) const {
+    float total = 0;
+#pragma unroll 1
+    for (std::uint32_t i = 0; i < params.k_parts * k_warps; ++i) total += source(i)[at];
     return total;
   }
 
  private:
-  __device__ __forceinline__ std::uint32_t address(std::uint32_t w, std::uint32_t part,
-                                                   std::uint32_t at) const {
-    return ptx::mapa(ptx::shared_address(sums) + 4 * (w * tokens * leading + at), part);
+  /// Of warp i % k_warps of part i / k_warps.
+  __device__ __forceinline__ const float* source(std::uint32_t i) const {
+    const std::uint32_t first = part * k_warps;
+    if (i - first < k_warps) return own + (i - first) * own_stride;
+    return received + (i < first ? i : i - k_warps) * tokens * leading;
   }
 };
 
+/// With k_parts: every CTA of the cluster finishes its share of the tokens, so the others' sums of
+/// those are brought here. By all consumer threads, when theirs are in `sums`; `leader` is one of
+/// them. No CTA may leave before all have returned from this.
+///
+///   sums  | own: [k_warps][kTokens][leading] | received: [k_parts - 1][k_warps][share][leading] |
+template <std::uint32_t kTokens>
+__device__ __forceinline__ SumBuffer exchange_sums(const MatmulParams& params, const float* sums,
+                                                   std::uint32_t part, std::uint32_t barrier,
+                                                   bool leader) {
+  const std::uint32_t leading = PartialSums(params).leading;
+  const std::uint32_t own_stride = kTokens * leading;
+  const std::uint32_t share = kTokens / params.k_parts;
+  const float* const received = sums + params.k_warps * own_stride;
+  ptx::fence_proxy_async_shared();
+  __syncwarp();
+  ptx::cluster_arrive();  // sums are there, and nobody's ring is in use any more
+  ptx::cluster_wait();
+  if (leader) {
+    const std::uint32_t bytes = share * leading * sizeof(float);
+    ptx::mbarrier_arrive_expect_tx(barrier, (params.k_parts - 1) * params.k_warps * bytes);
+    for (std::uint32_t to = 0; to < params.k_parts; ++to) {
+      if (to == part) continue;
+      const std::uint32_t slot = part < to ? part : part - 1;
+      for (std::uint32_t w = 0; w < params.k_warps; ++w) {
+        ptx::bulk_copy_to_cluster(
+            ptx::mapa(ptx::shared_address(received) + (slot * params.k_warps + w) * bytes, to),
+            ptx::shared_address(sums + w * own_stride) + to * bytes, bytes, ptx::mapa(barrier, to));
+      }
+    }
+  }
+  ptx::mbarrier_wait(barrier, 0);
+  return {
+      sums + part * share * leading, own_stride, params.k_warps, share, leading, received, part};
+}
+
 /// Finishes and stores buffer.tokens tokens from `first_token`. By warps `warp` of `num_warps`, who
-/// have synchronised since the buffer was written (across the cluster with k_parts). A piece is
-/// the output features of a token that a warp stores at a time: 4 a lane if rows of Y allow it.
+/// have synchronised since the buffer was written. A piece is the output features of a token that a
+/// warp stores at a time: 4 a lane if rows of Y allow it.
 __device__ __forceinline__ void finish_tokens(const MatmulParams& params, const Item& item,
                                               const SumBuffer& buffer, std::uint32_t first_token,
-                                              std::uint32_t part, std::uint32_t warp,
-                                              std::uint32_t num_warps, std::uint32_t lane) {
+                                              std::uint32_t warp, std::uint32_t num_warps,
+                                              std::uint32_t lane) {
   if (first_token >= params.m) return;
   const std::uint32_t rows = item.num_strips * layout::kTileRows;
   const std::uint32_t tokens = min(buffer.tokens, params.m - first_token);
@@ -115,8 +129,7 @@ __device__ __forceinline__ void finish_tokens(const MatmulParams& params, const 
   const bool vectors = params.y_has_vectors && params.num_matrices == 1;
   const std::uint32_t per_lane = vectors ? 4 : 1, per_piece = per_lane * layout::kLanes;
   const std::uint32_t pieces = (rows + per_piece - 1) / per_piece;
-  for (std::uint32_t i = part * num_warps + warp; i < tokens * pieces;
-       i += num_warps * params.k_parts) {
+  for (std::uint32_t i = warp; i < tokens * pieces; i += num_warps) {
     const std::uint32_t token = i / pieces;
     const std::uint32_t row = i % pieces * per_piece + per_lane * lane;
     const std::uint32_t n = first_n + row, m = first_token + token;

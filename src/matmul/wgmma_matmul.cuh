@@ -186,6 +186,7 @@ __global__ void __launch_bounds__(kWgmmaThreads, wgmma_ctas_per_sm(kTokens))
       ptx::mbarrier_init(full + 8 * i, 1);
       ptx::mbarrier_init(empty + 8 * i, kWgmmaConsumerWarps * params.multicast);
     }
+    ptx::mbarrier_init(full + kSumsBarrierOffset, 1);
     ptx::fence_mbarrier_init();
   }
   if (has_cluster) {  // others arrive on these barriers
@@ -251,17 +252,18 @@ __global__ void __launch_bounds__(kWgmmaThreads, wgmma_ctas_per_sm(kTokens))
           ptx::named_barrier(1, kNumThreads);  // the buffer may be the ring, or hold the last sums
           put(t / 8, kWgmmaEpilogueTokens / 8);
           ptx::named_barrier(1, kNumThreads);
-          finish_tokens(params, item, {sums, params.k_warps, kWgmmaEpilogueTokens, leading},
-                        item.first_token + t, 0, warp, kWgmmaConsumerWarps, lane);
+          finish_tokens(
+              params, item,
+              {sums, kWgmmaEpilogueTokens * leading, params.k_warps, kWgmmaEpilogueTokens, leading},
+              item.first_token + t, warp, kWgmmaConsumerWarps, lane);
         }
       } else {  // one item a cluster: the buffer is the ring, which nobody fills any more
         ptx::named_barrier(1, kNumThreads);
         put(0, kTokens / 8);
-        __syncwarp();
-        ptx::cluster_arrive();
-        ptx::cluster_wait();
-        finish_tokens(params, item, {sums, params.k_warps, kTokens, leading}, item.first_token,
-                      share.part, warp, kWgmmaConsumerWarps, lane);
+        const SumBuffer all = exchange_sums<kTokens>(params, sums, share.part,
+                                                     full + kSumsBarrierOffset, threadIdx.x == 0);
+        finish_tokens(params, item, all, item.first_token + share.part * all.tokens, warp,
+                      kWgmmaConsumerWarps, lane);
       }
     }
   }

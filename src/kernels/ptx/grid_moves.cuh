@@ -38,18 +38,16 @@ __device__ __forceinline__ std::uint32_t mapa(std::uint32_t address, std::uint32
   asm volatile("mapa.shared::cluster.u32 %0, %1, %2;" : "=r"(mapped) : "r"(address), "r"(rank));
   return mapped;
 }
-__device__ __forceinline__ float load_cluster_f32(std::uint32_t mapped) {
-  float value;
-  asm volatile("ld.shared::cluster.f32 %0, [%1];" : "=f"(value) : "r"(mapped) : "memory");
-  return value;
-}
-__device__ __forceinline__ float4 load_cluster_f32x4(std::uint32_t mapped) {
-  float4 v;
-  asm volatile("ld.shared::cluster.v4.f32 {%0,%1,%2,%3}, [%4];"
-               : "=f"(v.x), "=f"(v.y), "=f"(v.z), "=f"(v.w)
-               : "r"(mapped)
-               : "memory");
-  return v;
+/// `bytes` (a multiple of 16) from this CTA's shared memory to another's; that one's barrier gets
+/// them. Both addresses by mapa() of the same CTA.
+__device__ __forceinline__ void bulk_copy_to_cluster(std::uint32_t destination,
+                                                     std::uint32_t source, std::uint32_t bytes,
+                                                     std::uint32_t barrier) {
+  asm volatile(
+      "cp.async.bulk.shared::cluster.shared::cta.mbarrier::complete_tx::bytes [%0], [%1], %2, "
+      "[%3];" ::"r"(destination),
+      "r"(source), "r"(bytes), "r"(barrier)
+      : "memory");
 }
 /// Arrives on a barrier of another CTA of the cluster. Orders this thread's reads of shared memory
 /// before it, not writes (release at cluster scope would be a fence of hundreds of clocks).
