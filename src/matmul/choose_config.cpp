@@ -23,8 +23,9 @@ constexpr std::uint32_t divide_up(std::uint64_t value, std::uint64_t by) {
   return static_cast<std::uint32_t>((value + by - 1) / by);
 }
 
-/// Shared memory that lets two CTAs be on an SM: the next kernel's while this one ends.
-constexpr std::uint32_t kHalfSharedBytes = 112 * 1024;
+/// Shared memory that lets two CTAs be on an SM: the next kernel's while this one ends. Of 228 KiB,
+/// 1 is reserved for each.
+constexpr std::uint32_t kHalfSharedBytes = 113 * 1024;
 
 /// As many stages as `shared_bytes` holds, or the fewest there may be, if those fit anywhere.
 bool choose_stages(const MatmulProblem& problem, const DeviceShape& device,
@@ -49,29 +50,35 @@ struct Candidate {
   double clocks = 0;  ///< of an SM, by the model
 };
 
-/// What an SM does in a clock, measured on an H100 at about 1.7 GHz: docs/kernels/wgmma-matmul.md.
-constexpr double kMemoryBytes = 13.5;  ///< of weights, all SMs reading
-constexpr double kCacheBytes = 30;     ///< of activations and weights from the second-level cache
-constexpr double kStartClocks = 3000;  ///< until the first stage is there, and to end
-
-/// A warpgroup decodes a tile while the tensor cores multiply the one before, not quite hidden.
-constexpr double kTileClocks = 480, kTokenClocks = 3.4;
+/// What a plan takes, in clocks of 1.7 GHz. Constants fitted to 990 timings of a sweep over eleven
+/// matrices and 32 to 4096 tokens on an H100 (docs/kernels/wgmma-matmul.md): within 7 % on average;
+/// what it picks is 0.6 % slower than the best that was tried.
+constexpr double kStartClocks = 7200;  ///< launch, first stage, last output
+constexpr double kMemoryBytes = 12.0;  ///< of weights, an SM and clock, all SMs reading
+constexpr double kCacheBytes = 31.7;   ///< of activations and weights from the second-level cache
+constexpr double kTileClocks = 437, kTileTokenClocks = 0.96;  ///< a warpgroup alone: latency
+constexpr double kBusyClocks = 232, kBusyTokenClocks = 1.51;  ///< what it takes of the SM's issue
+constexpr double kStageClocks = 250;
+constexpr double kExchangeClocks = 1830, kExchangeTokenClocks = 53;  ///< of k_parts
+constexpr double kOutputClocks = 600;
 
 double wgmma_clocks(const MatmulProblem& problem, const MatmulConfig& c, const Geometry& g,
                     const DeviceShape& device) {
   const double sms = c.max_sms == 0 ? device.num_sms : std::min(c.max_sms, device.num_sms);
+  const double tokens = c.tokens_per_tile;
   const double ctas = double(g.num_row_groups) * g.num_m_tiles * g.cluster_size;
+  const double rounds = std::ceil(ctas / sms);
+  const double groups = c.k_warps == 1 && c.strips_per_tile <= 4 ? 1 : 2;  // that have work
   const double k_tiles = std::ceil(double(g.num_k_tiles) / c.k_parts);
-  const double rounds = std::ceil(ctas / std::min<double>(g.num_ctas, sms));
-  const double tile = (kTileClocks + kTokenClocks * c.tokens_per_tile) / c.k_warps;
-  const double epilogue = 600 + c.tokens_per_tile * (c.k_parts > 1 ? 12.0 : 5.0);
-  const double stages = rounds * k_tiles / c.tiles_per_stage;
+  const double tile = std::max(kTileClocks + kTileTokenClocks * tokens,
+                               (kBusyClocks + kBusyTokenClocks * tokens) * groups);
+  const double compute = rounds * (k_tiles / c.k_warps * tile +
+                                   kStageClocks * k_tiles / c.tiles_per_stage + kOutputClocks);
   const double weight_bytes = ctas * k_tiles * c.strips_per_tile * tile_bytes(problem.form);
-  const double token_bytes = ctas * k_tiles * c.tokens_per_tile * 128.0;
-  return kStartClocks + 2000.0 * (c.k_parts > 1) + 40 * stages +
-         std::max({rounds * (k_tiles * tile + epilogue),
-                   weight_bytes / g.num_m_tiles / sms / kMemoryBytes,
-                   (weight_bytes + token_bytes / c.multicast) / sms / kCacheBytes});
+  const double token_bytes = ctas * k_tiles * tokens * 128.0 / c.multicast;
+  return kStartClocks + (c.k_parts > 1 ? kExchangeClocks + kExchangeTokenClocks * tokens : 0) +
+         std::max({compute, weight_bytes / g.num_m_tiles / sms / kMemoryBytes,
+                   (weight_bytes + token_bytes) / sms / kCacheBytes});
 }
 
 class Choice {
@@ -97,21 +104,6 @@ class Choice {
   bool found_ = false;
 };
 
-/// More tokens, few strips: two strips a CTA, whose fragments of tokens serve both; all warps share
-/// K.
-Result<MatmulConfig> few_strips_config(const MatmulProblem& problem, const DeviceShape& device,
-                                       MatmulConfig c) {
-  const std::uint32_t k_tiles = divide_up(problem.k, layout::kTileCols);
-  c.strips_per_warp = c.strips_per_tile = 2;
-  c.k_warps = std::clamp(k_tiles / 2, 1u,
-                         std::min(8u, mma_max_warps(c.tokens_per_tile, c.strips_per_warp)));
-  c.tiles_per_stage = std::max(c.k_warps, 2u);
-  if (!choose_stages(problem, device, device.max_shared_bytes, c)) {
-    return geometry_of(problem, c, device).error();
-  }
-  return c;
-}
-
 /// Few tokens: memory decides, and it is read as fast as it gives if every SM always has enough on
 /// the way. Two CTAs an SM of about eight warps each do that: while one ends or starts, the other
 /// reads. A warp has a strip, or warps share one.
@@ -123,8 +115,7 @@ Result<MatmulConfig> mma_config(const MatmulProblem& problem, const DeviceShape&
   MatmulConfig c;
   c.kernel = Kernel::kMma;
   c.max_sms = max_sms;
-  c.tokens_per_tile = problem.m <= 8 ? 8 : problem.m <= 16 ? 16 : problem.m <= 32 ? 32 : 64;
-  if (c.tokens_per_tile >= 32 && !problem.swiglu) return few_strips_config(problem, device, c);
+  c.tokens_per_tile = problem.m <= 8 ? 8 : 16;
   const std::uint32_t ctas_per_sm = max_sms != 0 ? 1 : mma_ctas_per_sm(c.tokens_per_tile, 1);
   const std::uint32_t slots = sms * ctas_per_sm;
   const std::uint32_t most = mma_max_warps(c.tokens_per_tile, 1);
@@ -141,7 +132,12 @@ Result<MatmulConfig> mma_config(const MatmulProblem& problem, const DeviceShape&
       c.k_parts *= 2;
     }
   }
-  c.tiles_per_stage = std::max(c.k_warps, 2u);
+  // Stages of 16 tiles or so: fewer and larger copies, but not so few that one stage is half of
+  // all.
+  c.tiles_per_stage = c.strips_per_tile >= 7                             ? 4
+                      : c.strips_per_tile <= 2 && c.tokens_per_tile == 8 ? std::max(c.k_warps, 8u)
+                                                                         : std::max(c.k_warps, 2u);
+  if (c.tiles_per_stage % c.k_warps != 0) c.tiles_per_stage = c.k_warps;
   const std::uint32_t shared = ctas_per_sm == 2 ? kHalfSharedBytes : device.max_shared_bytes;
   if (!choose_stages(problem, device, shared, c)) return geometry_of(problem, c, device).error();
   return c;
@@ -157,20 +153,20 @@ std::uint32_t most_ctas_in_clusters(const DeviceShape& device, std::uint32_t siz
 void consider_wgmma(const MatmulProblem& problem, const DeviceShape& device, std::uint32_t max_sms,
                     Choice& choice) {
   const std::uint64_t k_tiles = divide_up(problem.k, layout::kTileCols);
+  const std::uint64_t num_strips =
+      std::uint64_t{divide_up(problem.n, layout::kTileRows)} * (problem.swiglu ? 2 : 1);
   MatmulConfig c;
   c.kernel = Kernel::kWgmma;
   c.max_sms = max_sms;
   for (const std::uint32_t tokens : {32u, 64u, 128u, 256u}) {
     if (tokens > 32 && tokens >= 2 * problem.m) continue;
     c.tokens_per_tile = tokens;
-    // Where two CTAs fit on an SM, the next kernel's first stages arrive while this one ends.
-    const std::uint32_t shared =
-        wgmma_ctas_per_sm(tokens) == 2 ? kHalfSharedBytes : device.max_shared_bytes;
     for (const std::uint32_t k_warps : {1u, 2u}) {
       c.k_warps = k_warps;
       for (std::uint32_t strips = 2; strips <= wgmma_max_strips(k_warps); ++strips) {
         c.strips_per_tile = strips;
         if (problem.swiglu && strips % 2 != 0) continue;
+        if (k_warps == 1 && strips <= 4 && num_strips > 4) continue;  // a warpgroup without work
         for (const std::uint32_t parts : {1u, 2u, 4u, 8u}) {
           if (parts > 1 && (max_sms != 0 || k_tiles < 8 * parts)) continue;
           c.k_parts = parts;
@@ -180,9 +176,9 @@ void consider_wgmma(const MatmulProblem& problem, const DeviceShape& device, std
             const Result<Geometry> g = geometry_of(problem, c, device);
             if (!g || g.value().num_ctas > most_ctas_in_clusters(device, parts)) continue;
           }
-          for (const std::uint32_t tiles : {1u, 2u}) {
-            c.tiles_per_stage = tiles * k_warps;
-            choice.consider(c, shared);
+          for (const std::uint32_t tiles : {1u, 2u, 4u}) {
+            c.tiles_per_stage = std::max(tiles, k_warps);
+            choice.consider(c, device.max_shared_bytes);
           }
         }
       }
@@ -203,13 +199,8 @@ const MatmulConfig* tuned_config(const MatmulProblem& p, const DeviceShape& devi
   return nullptr;
 }
 
-/// Up to here the mma kernel is at least as fast: a matrix of so few strips leaves warpgroups of
-/// the other one without work.
-bool mma_is_better(const MatmulProblem& problem, const DeviceShape& device) {
-  const std::uint64_t strips =
-      std::uint64_t{divide_up(problem.n, layout::kTileRows)} * (problem.swiglu ? 2 : 1);
-  return problem.m <= 16 || (problem.m <= 32 && strips <= 2 * std::uint64_t{device.num_sms});
-}
+/// Up to here the mma kernel is the faster one.
+constexpr std::uint64_t kMostTokensOfMma = 16;
 
 }  // namespace
 
@@ -218,7 +209,7 @@ Result<MatmulConfig> choose_config(const MatmulProblem& problem, const DeviceSha
   if (const MatmulConfig* tuned = tuned_config(problem, device, max_sms)) {
     if (geometry_of(problem, *tuned, device)) return *tuned;
   }
-  if (mma_is_better(problem, device)) return mma_config(problem, device, max_sms);
+  if (problem.m <= kMostTokensOfMma) return mma_config(problem, device, max_sms);
   Choice choice(problem, device);
   consider_wgmma(problem, device, max_sms, choice);
   if (choice.found()) return choice.config();

@@ -43,10 +43,6 @@ inline constexpr std::uint32_t kMostTokensOfKWarps = 128;  ///< with k_warps 2: 
 [[nodiscard]] constexpr std::uint32_t wgmma_max_strips(std::uint32_t k_warps) {
   return kWgmmaConsumerWarps / k_warps;
 }
-/// Accumulators are tokens / 2 registers a lane: of few tokens two CTAs fit.
-[[nodiscard]] constexpr std::uint32_t wgmma_ctas_per_sm(std::uint32_t tokens) {
-  return tokens <= 64 ? 2 : 1;
-}
 /// It loads from a stage before it has left the one behind, and one must be on its way.
 inline constexpr std::uint32_t kMinWgmmaStages = 3;
 /// Tokens that its epilogue brings to shared memory at a time: as fp32 sums, or as BF16 (64 output

@@ -20,12 +20,13 @@ struct TunedConfig {
 };
 
 [[nodiscard]] constexpr gpu::MatmulConfig tuned_wgmma(std::uint32_t tokens, std::uint32_t strips,
-                                                      std::uint32_t k_parts, std::uint32_t tiles,
-                                                      std::uint32_t stages) {
+                                                      std::uint32_t k_warps, std::uint32_t k_parts,
+                                                      std::uint32_t tiles, std::uint32_t stages) {
   gpu::MatmulConfig c;
   c.kernel = gpu::MatmulConfig::Kernel::kWgmma;
   c.tokens_per_tile = tokens;
   c.strips_per_tile = strips;
+  c.k_warps = k_warps;
   c.k_parts = k_parts;
   c.tiles_per_stage = tiles;
   c.num_stages = stages;
@@ -33,13 +34,14 @@ struct TunedConfig {
 }
 
 inline constexpr TunedConfig kTunedConfigs[] = {
-    {4096, 4096, 33, 64, tuned_wgmma(64, 4, 2, 2, 4)},     // 18.3 (14.2)
-    {4096, 4096, 65, 128, tuned_wgmma(128, 4, 2, 2, 5)},   // 21.3 (14.7)
-    {6144, 4096, 17, 32, tuned_wgmma(32, 8, 2, 2, 7)},     // 20.2 (20.5)
-    {6144, 4096, 33, 64, tuned_wgmma(64, 8, 2, 2, 5)},     // 21.2 (20.2)
-    {6144, 4096, 65, 128, tuned_wgmma(128, 8, 2, 2, 4)},   // 25.0 (20.7)
-    {6144, 4096, 129, 256, tuned_wgmma(256, 8, 2, 1, 5)},  // 34.2 (23.4)
-    {8192, 8192, 129, 256, tuned_wgmma(256, 8, 2, 1, 5)},  // 66.7 (54.4)
+    {4096, 4096, 65, 128, tuned_wgmma(128, 4, 2, 2, 2, 5)},    // 20.9 (14.8)
+    {6144, 4096, 33, 64, tuned_wgmma(64, 8, 1, 2, 2, 5)},      // 21.5 (20.2)
+    {6144, 4096, 513, 1024, tuned_wgmma(128, 8, 1, 1, 2, 3)},  // 104.8 (78.0)
+    {8192, 8192, 33, 64, tuned_wgmma(64, 8, 1, 2, 2, 5)},      // 42.7 (48.3)
+    {8192, 28672, 33, 64, tuned_wgmma(64, 8, 1, 2, 2, 5)},     // 129.5 (162.4)
+    {10240, 8192, 33, 64, tuned_wgmma(64, 5, 1, 1, 4, 3)},     // 53.9 (59.7)
+    {10240, 8192, 257, 512, tuned_wgmma(256, 7, 1, 2, 1, 5)},  // 190.7 (122.5)
+    {14336, 4096, 129, 256, tuned_wgmma(256, 7, 1, 1, 1, 5)},  // 57.6 (50.3)
 };
 
 }  // namespace unweight::matmul

@@ -28,12 +28,9 @@ namespace unweight::matmul {
 
 inline constexpr std::uint32_t kNoSlot = ~0u;
 
-/// Registers of a lane. The three warpgroups of a CTA share what it has from its start, 80 or 168 a
-/// lane; asking for more waits forever.
-template <std::uint32_t kTokens>
-inline constexpr std::uint32_t kProducerRegisters = wgmma_ctas_per_sm(kTokens) == 2 ? 32 : 56;
-template <std::uint32_t kTokens>
-inline constexpr std::uint32_t kConsumerRegisters = wgmma_ctas_per_sm(kTokens) == 2 ? 104 : 224;
+/// Registers of a lane. The three warpgroups of a CTA share what it has from its start, 168 a lane;
+/// asking for more waits forever.
+inline constexpr std::uint32_t kProducerRegisters = 56, kConsumerRegisters = 224;
 
 /// Where a consumer warp works: its strip of the output tile, and which tiles of a stage.
 struct ConsumerShare {
@@ -58,8 +55,7 @@ struct ConsumerShare {
 template <WeightForm kForm, std::uint32_t kTokens>
 class TileMultiplier {
  public:
-  static constexpr std::uint32_t kSets = wgmma_ctas_per_sm(kTokens) == 2 ? 1 : 2;
-  using FragmentSets = Fragments[kSets];
+  using FragmentSets = Fragments[2];
 
   __device__ __forceinline__ TileMultiplier(const MatmulParams& params, const ConsumerShare& share,
                                             std::uint32_t ring, std::uint32_t full,
@@ -86,10 +82,10 @@ class TileMultiplier {
       decoder_.begin_strip(strip, begin + k_warp_, k_warps(), lane_);
       arrive();
       load();
-      for (std::uint32_t i = 0; i < num_tiles; i += kSets) {
+      for (std::uint32_t i = 0; i < num_tiles; i += 2) {
         multiply(i + 1 == num_tiles, a[0], acc);
-        if (kSets == 1 || i + 1 == num_tiles) continue;
-        multiply(i + 2 == num_tiles, a[kSets - 1], acc);
+        if (i + 1 == num_tiles) break;
+        multiply(i + 2 == num_tiles, a[1], acc);
       }
       ptx::wgmma_wait_group<0>();
       release(used_up_);
@@ -109,8 +105,8 @@ class TileMultiplier {
   }
 
  private:
-  /// The tile at hand is multiplied, and the next one, if there is one, loaded. With two sets of
-  /// fragments the products may still be under way afterwards; those of the tile before are not.
+  /// The tile at hand is multiplied, and the next one, if there is one, loaded. The products may
+  /// still be under way afterwards; those of the tile before are not.
   __device__ __forceinline__ void multiply(bool is_last, Fragments& a, float (&acc)[kTokens / 2]) {
     const std::uint32_t tokens =
         ring_ + place_.slot * params_.stage_bytes + map_.tokens(tile_in_stage_);
@@ -131,13 +127,8 @@ class TileMultiplier {
       if (!is_last) arrive();
     }
     if (!is_last) load();
-    ptx::wgmma_wait_group<kSets - 1>();
-    if constexpr (kSets == 2) {
-      release(before);
-    } else {
-      release(used_up_);
-      used_up_ = kNoSlot;
-    }
+    ptx::wgmma_wait_group<1>();
+    release(before);
   }
 
   [[nodiscard]] __device__ __forceinline__ std::uint32_t k_warps() const {
@@ -171,7 +162,7 @@ class TileMultiplier {
 };
 
 template <WeightForm kForm, std::uint32_t kTokens>
-__global__ void __launch_bounds__(kWgmmaThreads, wgmma_ctas_per_sm(kTokens))
+__global__ void __launch_bounds__(kWgmmaThreads, 1)
     wgmma_matmul(const __grid_constant__ MatmulParams params,
                  const __grid_constant__ TensorMaps maps) {
   extern __shared__ __align__(1024) std::uint8_t dynamic[];
@@ -199,12 +190,12 @@ __global__ void __launch_bounds__(kWgmmaThreads, wgmma_ctas_per_sm(kTokens))
   const Share share(params);
 
   if (warp >= kWgmmaConsumerWarps) {
-    ptx::setmaxnreg_dec<kProducerRegisters<kTokens>>();
+    ptx::setmaxnreg_dec<kProducerRegisters>();
     if (warp == kWgmmaConsumerWarps && lane == 0) {
       StageProducer<kForm, kTokens>(params, maps, share, ring, full, empty).run();
     }
   } else {
-    ptx::setmaxnreg_inc<kConsumerRegisters<kTokens>>();
+    ptx::setmaxnreg_inc<kConsumerRegisters>();
     constexpr std::uint32_t kNumThreads = kWgmmaConsumerWarps * layout::kLanes;
     const KRange range(params, share.part);
     const std::uint32_t leading = PartialSums(params).leading;
