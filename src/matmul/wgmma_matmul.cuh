@@ -48,8 +48,9 @@ class TileMultiplier {
       // A strip that the tile lacks is read from where its last one lies, and never stored.
       const std::uint32_t local = min(kWgmmaConsumerWarps * b + warp, params.strips_per_tile - 1);
       first_at_[b] = ptx::keep(map_.first(local, 0) + 16 * lane);
-      second_at_[b] = ptx::keep(map_.second(local, 0) + 16 * lane);
-      decoders_[b].begin_matrix(params, local / strips_each(params));
+      second_at_[b] = ptx::keep(map_.second(local, 0) + kSecondLaneBytes<kForm> * lane);
+      decoders_[b].begin_matrix(params, local / strips_each(params),
+                                escape_scratch(params, ring, warp));
     }
   }
 
@@ -125,7 +126,7 @@ class TileMultiplier {
   __device__ __forceinline__ void load(std::uint32_t b) {
     const std::uint32_t stage = ring_ + place_.slot * params_.stage_bytes;
     decoders_[b].load(stage + first_at_[b] + tile_in_stage_ * kFirstBytes<kForm>,
-                      stage + second_at_[b] + tile_in_stage_ * kSecondBytes<kForm>);
+                      stage + second_at_[b] + tile_in_stage_ * kSecondBytes<kForm>, lane_);
   }
   __device__ __forceinline__ void release() {
     release(used_up_);
