@@ -21,7 +21,7 @@ enum class Family : std::uint8_t {
   kRaw = 0,  ///< 16 bits a weight, untouched. Never a packed tensor: the tensor is carried as is.
   kPalette = 1,  ///< 4-bit palette codes: ~12.01 bits a weight on N(0,s).
   kHuffman = 2,  ///< Huffman-coded palette codes: ~10.59 bits a weight on N(0,s).
-  kRadix = 3,  ///< two exponents in 7 bits: ~11.56 bits a weight on N(0,s), for GPU memory.
+  kRadix = 3,    ///< two exponents in 7 bits: ~11.56 bits a weight on N(0,s), for GPU memory.
 };
 [[nodiscard]] const char* family_name(Family family) noexcept;  // "raw" "palette" "huffman" "radix"
 

@@ -29,9 +29,9 @@ namespace unweight::gpu {
 struct LoadOptions {
   /// What packed tensors are in GPU memory.
   enum class Resident : std::uint8_t {
-    kAsStored,  ///< the family they are stored in: Huffman tensors take 10.6 bits a weight
-    /// Huffman tensors are transcoded on the GPU: 12 bits, what kernels read fastest. Radix tensors
-    /// stay what they are: kernels read them as fast, and they are smaller.
+    kAsStored,  ///< the family they are stored in: Huffman 10.6 bits a weight, radix 11.6
+    /// Huffman tensors are transcoded on the GPU to 12 bits, which kernels read without decoding a
+    /// stream. Radix tensors stay what they are: no stream either, and smaller.
     kPalette,
   };
   Resident resident = Resident::kAsStored;

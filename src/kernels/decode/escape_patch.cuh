@@ -58,8 +58,9 @@ class TileEscapes {
   /// are looked at at once.
   __device__ __forceinline__ void find(std::uint32_t chunk, std::uint32_t first) {
     const auto num_chunks = static_cast<std::uint32_t>(params_.grid.num_chunks());
-    const std::uint64_t end =
-        chunk + 1 < num_chunks ? params_.verbatim_index[chunk + 1].first_verbatim_row : num_verbatim_rows(params_);
+    const std::uint64_t end = chunk + 1 < num_chunks
+                                  ? params_.verbatim_index[chunk + 1].first_verbatim_row
+                                  : num_verbatim_rows(params_);
     if (first > end || end > params_.num_verbatim_rows || end - first > layout::kChunkElems) {
       report(params_, gpu::kStatusBadIndex);
       return;
@@ -76,7 +77,7 @@ class TileEscapes {
       const std::uint32_t passed = num_before == 0 ? 0 : (num_before - 1) * stride;
       next_ += passed;
       left_ -= passed;
-      among = stride;
+      among = min(stride, left_);
     }
   }
 

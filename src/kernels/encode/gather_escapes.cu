@@ -74,7 +74,7 @@ __device__ __forceinline__ void gather_tile(const EncodeParams& params,
 
 __global__ void __launch_bounds__(kThreads, kCtasPerSm)
     gather_escapes(const __grid_constant__ EncodeParams params) {
-  __shared__ alignas(128) std::uint8_t stages[kWarps][kStageBytes];
+  __shared__ __align__(128) std::uint8_t stages[kWarps][kStageBytes];
   const TensorRecord& record = *params.record;
   if (record.outcome.num_verbatim_rows == 0) return;
   const std::uint32_t base = record.palette[0];
