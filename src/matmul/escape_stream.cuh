@@ -99,9 +99,9 @@ class EscapeStream {
 
   [[nodiscard]] __device__ __forceinline__ static std::uint32_t first_of_chunk(
       const WeightPointers& weights, std::uint32_t num_chunks, std::uint32_t chunk) {
-    const auto end = static_cast<std::uint32_t>(num_verbatim_rows(weights));
-    if (chunk >= num_chunks) return end;
-    return min(__ldg(&weights.verbatim_index[chunk].first_verbatim_row), end);
+    const auto room = static_cast<std::uint32_t>(weights.num_verbatim_rows);
+    return min(room, chunk < num_chunks ? __ldg(&weights.verbatim_index[chunk].first_verbatim_row)
+                                        : static_cast<std::uint32_t>(num_verbatim_rows(weights)));
   }
   /// Position and exponent << 16 of escape `first` + lane; nothing behind the end.
   [[nodiscard]] __device__ __forceinline__ static std::uint32_t record(
