@@ -14,6 +14,7 @@
 #include <cstdint>
 
 #include "kernels/palette_codes.cuh"
+#include "kernels/ptx/warp_moves.cuh"
 #include "kernels/radix_digits.cuh"
 #include "matmul/escape_stream.cuh"
 #include "matmul/matmul_params.h"

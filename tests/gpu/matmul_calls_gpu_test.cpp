@@ -2,6 +2,7 @@
 //
 // How gpu::matmul is called: epilogues, SwiGLU, operands of any alignment, graphs, dependent
 // launches, wrong arguments, and weights that are not what an encoder wrote.
+#include "codec/families_format.h"
 #include "gpu/device_memory.h"
 #include "matmul_gpu_support.h"
 

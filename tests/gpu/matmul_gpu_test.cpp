@@ -138,7 +138,7 @@ TEST_F(MatmulGpuTest, AnyWeights) {
 template <typename IsEscape>
 HostileTensor escapes_tensor(const char* name, std::uint64_t rows, std::uint64_t cols,
                              IsEscape is_escape) {
-  HostileTensor t{name, rows, cols, Words(rows * cols)};
+  HostileTensor t{rows, cols, Words(rows * cols), name};
   std::mt19937_64 rng(47);
   const std::uint64_t strip_tiles = layout::TileGrid{rows, cols}.tiles_per_strip();
   for (std::uint64_t i = 0; i < t.weights.size(); ++i) {
