@@ -82,7 +82,8 @@ enum {                     /* not the values on disk: here 0 is the default of e
        UW_FAMILY_AUTO = 0, /* options only: the smallest for each tensor */
        UW_FAMILY_RAW = 1,  /* carried as it is */
        UW_FAMILY_PALETTE = 2,
-       UW_FAMILY_HUFFMAN = 3
+       UW_FAMILY_HUFFMAN = 3,
+       UW_FAMILY_RADIX = 4
 };
 
 /* Bytes owned by the library: read data[0 .. bytes), release with uw_buffer_free. */
