@@ -17,6 +17,7 @@
 
 #include "codec/radix_format.h"
 #include "kernels/ptx/shared_words.cuh"
+#include "kernels/ptx/warp_moves.cuh"
 #include "matmul/matmul_params.h"
 #include "matmul/verbatim_fragments.cuh"
 
@@ -47,7 +48,7 @@ class EscapeStream {
   /// Then enter_chunk(), of the same chunk.
   __device__ __forceinline__ void begin(const WeightPointers& weights, std::uint32_t num_chunks,
                                         std::uint32_t chunk, std::uint32_t lane) {
-    end_ = first_of_chunk(weights, num_chunks, chunk);
+    end_ = inside(weights, first_of_chunk(weights, num_chunks, chunk));
     next_end_ = first_of_chunk(weights, num_chunks, chunk + 1);
     open_window(weights, end_, lane);
   }
@@ -57,7 +58,7 @@ class EscapeStream {
                                               std::uint32_t num_chunks, std::uint32_t chunk,
                                               std::uint32_t lane) {
     const std::uint32_t first = end_;
-    end_ = next_end_;
+    end_ = inside(weights, next_end_);
     next_end_ = first_of_chunk(weights, num_chunks, chunk + 2);  // a chunk ahead: a cache misses
     std::uint32_t behind = first > window_ ? first - window_ : 0;
     if (behind >= layout::kLanes) {  // tiles that other warps decode had so many
@@ -78,14 +79,14 @@ class EscapeStream {
       if (lanes != 0) {
         const bool is_hit = (lanes >> lane & 1) != 0;
         const std::uint32_t own = scratch + 16 * lane;
-        if (is_hit) store(own, a);
+        if (is_hit) put(own, a);
         __syncwarp();
         if (is_holder) {
           ptx::store_shared_2(scratch + escape_scratch_offset(record_),
                               static_cast<std::uint16_t>(record_ >> 16 << 7));
         }
         __syncwarp();
-        if (is_hit) load(own, a);
+        if (is_hit) take_back(own, a);
       }
       if (last_tile_ > tile) [[likely]]
         return;
@@ -97,33 +98,49 @@ class EscapeStream {
   static constexpr std::uint32_t kNoTile = layout::kChunkTiles;
   static constexpr std::uint32_t kStepBytes = layout::weight_section_offset({0, layout::kRowElems});
 
+  /// As device memory has it.
   [[nodiscard]] __device__ __forceinline__ static std::uint32_t first_of_chunk(
       const WeightPointers& weights, std::uint32_t num_chunks, std::uint32_t chunk) {
-    const auto room = static_cast<std::uint32_t>(weights.num_verbatim_rows);
-    return min(room, chunk < num_chunks ? __ldg(&weights.verbatim_index[chunk].first_verbatim_row)
-                                        : static_cast<std::uint32_t>(num_verbatim_rows(weights)));
+    return chunk < num_chunks ? __ldg(&weights.verbatim_index[chunk].first_verbatim_row)
+                              : static_cast<std::uint32_t>(num_verbatim_rows(weights));
   }
-  /// Position and exponent << 16 of escape `first` + lane; nothing behind the end.
-  [[nodiscard]] __device__ __forceinline__ static std::uint32_t record(
-      const WeightPointers& weights, std::uint32_t first, std::uint32_t lane) {
-    const std::uint32_t i = first + lane;
-    if (i >= static_cast<std::uint32_t>(weights.num_verbatim_rows)) return 0;
-    return __ldg(weights.verbatim_positions + i) | std::uint32_t{__ldg(weights.verbatim_rows + i)}
-                                                       << 16;
+  [[nodiscard]] __device__ __forceinline__ static std::uint32_t inside(
+      const WeightPointers& weights, std::uint32_t escape) {
+    return min(escape, static_cast<std::uint32_t>(weights.num_verbatim_rows));
   }
+
+  /// What a lane has of a window.
+  struct Escape {
+    std::uint32_t position = 0, exponent = 0;
+
+    /// Number i, or the last one there is. Always a load: what a compiler makes of a condition is a
+    /// copy behind the load, which waits for it.
+    __device__ __forceinline__ void load(const WeightPointers& weights, std::uint32_t i) {
+      const auto room = max(static_cast<std::uint32_t>(weights.num_verbatim_rows), 1u);
+      i = min(i, room - 1);
+      position = __ldg(weights.verbatim_positions + i);
+      exponent = __ldg(weights.verbatim_rows + i);
+    }
+    /// Waits for what was loaded: position, exponent << 16.
+    [[nodiscard]] __device__ __forceinline__ std::uint32_t record() const {
+      return position | exponent << 16;
+    }
+  };
 
   __device__ __forceinline__ void open_window(const WeightPointers& weights, std::uint32_t first,
                                               std::uint32_t lane) {
     window_ = first;
-    record_ = record(weights, window_, lane);
-    ahead_ = record(weights, window_ + layout::kLanes, lane);
+    ahead_.load(weights, window_ + lane);
+    record_ = ahead_.record();
+    ahead_.load(weights, window_ + layout::kLanes + lane);
   }
   /// Only where the window lies before end_.
   __device__ __forceinline__ void next_window(const WeightPointers& weights, std::uint32_t lane) {
     window_ += layout::kLanes;
-    record_ = ahead_;
-    ahead_ = record(weights, window_ + layout::kLanes, lane);
+    record_ = ahead_.record();
     find_tiles(0, lane);
+    // `weights`, but of unknown origin: its pointers would be kept in five registers.
+    ahead_.load((&weights)[ptx::keep(0)], window_ + layout::kLanes + lane);
   }
   /// Which tiles of the chunk the window's records are of; the first `behind` are of none.
   __device__ __forceinline__ void find_tiles(std::uint32_t behind, std::uint32_t lane) {
@@ -134,15 +151,15 @@ class EscapeStream {
     last_tile_ = __shfl_sync(~0u, tile_, layout::kLanes - 1);
   }
 
-  __device__ __forceinline__ static void store(std::uint32_t own,
-                                               const std::uint32_t (&a)[layout::kSteps][4]) {
+  __device__ __forceinline__ static void put(std::uint32_t own,
+                                             const std::uint32_t (&a)[layout::kSteps][4]) {
 #pragma unroll
     for (std::uint32_t s = 0; s < layout::kSteps; ++s) {
       ptx::store_shared_16(own + kStepBytes * s, a[s]);
     }
   }
-  __device__ __forceinline__ static void load(std::uint32_t own,
-                                              std::uint32_t (&a)[layout::kSteps][4]) {
+  __device__ __forceinline__ static void take_back(std::uint32_t own,
+                                                   std::uint32_t (&a)[layout::kSteps][4]) {
 #pragma unroll
     for (std::uint32_t s = 0; s < layout::kSteps; ++s) {
       const uint4 v = ptx::load_shared_16(own + kStepBytes * s);
@@ -153,9 +170,10 @@ class EscapeStream {
     }
   }
 
-  std::uint32_t window_;           ///< the escape that lane 0's record is of
+  std::uint32_t window_;           ///< number of lane 0's escape
   std::uint32_t end_, next_end_;   ///< of the chunk's escapes, of the next one's
-  std::uint32_t record_, ahead_;   ///< position and exponent << 16
+  std::uint32_t record_;           ///< of this window: position, exponent << 16
+  Escape ahead_;                   ///< of the next one
   std::uint32_t tile_, lane_bit_;  ///< of record_: tile of the chunk or kNoTile, 1 << lane
   std::uint32_t last_tile_;        ///< tile_ of the last lane: kNoTile while the chunk ends before
 };

@@ -98,6 +98,10 @@ matmul::WeightPointers pointers_of(const MatmulWeights& weights) {
       p.verbatim_positions = reinterpret_cast<const codec::VerbatimPosition*>(t.verbatim_positions);
       p.verbatim_rows = reinterpret_cast<const std::uint8_t*>(t.verbatim_rows);
       p.num_verbatim_rows = t.extents.num_verbatim_rows;
+      if (p.num_verbatim_rows == 0) {  // kRadix reads one even so: of anything that is there
+        p.verbatim_positions = reinterpret_cast<const codec::VerbatimPosition*>(t.record);
+        p.verbatim_rows = reinterpret_cast<const std::uint8_t*>(t.record);
+      }
       p.first = reinterpret_cast<const std::uint8_t*>(t.sign_mantissa);
       p.second = reinterpret_cast<const std::uint8_t*>(t.codes);
       break;

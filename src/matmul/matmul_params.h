@@ -25,7 +25,8 @@ struct WeightPointers {
   const kernels::TensorRecord* record;
   const codec::VerbatimIndexEntry* verbatim_index;    ///< [num_chunks]
   const codec::VerbatimPosition* verbatim_positions;  ///< [num_verbatim_rows]
-  const std::uint8_t* verbatim_rows;                  ///< [num_verbatim_rows][8], kRadix: 1
+  const std::uint8_t* verbatim_rows;                  ///< [num_verbatim_rows][8]; kRadix: [1],
+                                                      ///< and the first of both can be read
   std::uint64_t num_verbatim_rows;
 
   const std::uint8_t* first;   ///< section of 1024 bytes a tile (sign_mantissa), or of 2048 (tiles)
