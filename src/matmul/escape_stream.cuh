@@ -75,15 +75,15 @@ class EscapeStream {
                                         std::uint32_t (&a)[layout::kSteps][4]) {
     for (;;) {
       const bool is_holder = tile_ == tile;
-      const std::uint32_t lanes = __reduce_or_sync(~0u, is_holder ? lane_bit_ : 0);
+      const std::uint32_t lanes = __reduce_or_sync(~0u, is_holder ? 1u << (record_ & 31) : 0);
       if (lanes != 0) {
         const bool is_hit = (lanes >> lane & 1) != 0;
         const std::uint32_t own = scratch + 16 * lane;
         if (is_hit) put(own, a);
         __syncwarp();
         if (is_holder) {
-          ptx::store_shared_2(scratch + escape_scratch_offset(record_),
-                              static_cast<std::uint16_t>(record_ >> 16 << 7));
+          ptx::store_shared_2(scratch + escape_scratch_offset(position_of(record_)),
+                              static_cast<std::uint16_t>(record_ >> 6 & 0x7f80));
         }
         __syncwarp();
         if (is_hit) take_back(own, a);
@@ -121,11 +121,19 @@ class EscapeStream {
       position = __ldg(weights.verbatim_positions + i);
       exponent = __ldg(weights.verbatim_rows + i);
     }
-    /// Waits for what was loaded: position, exponent << 16.
+    /// Waits for what was loaded. Position and exponent << 16, but the lane in front, where a shift
+    /// takes its count from:
+    ///   31..29 k | 28..21 0 | 20..13 exponent | 12 parity | 11..7 tile | 6..5 step | 4..0 lane
     [[nodiscard]] __device__ __forceinline__ std::uint32_t record() const {
-      return position | exponent << 16;
+      const std::uint32_t both = position | exponent << 16;
+      return __funnelshift_r(both, both, 3);
     }
   };
+
+  /// And the exponent above it.
+  [[nodiscard]] __device__ __forceinline__ static std::uint32_t position_of(std::uint32_t record) {
+    return __funnelshift_l(record, record, 3);
+  }
 
   __device__ __forceinline__ void open_window(const WeightPointers& weights, std::uint32_t first,
                                               std::uint32_t lane) {
@@ -145,9 +153,7 @@ class EscapeStream {
   /// Which tiles of the chunk the window's records are of; the first `behind` are of none.
   __device__ __forceinline__ void find_tiles(std::uint32_t behind, std::uint32_t lane) {
     const std::uint32_t count = end_ > window_ ? end_ - window_ : 0;
-    const auto position = static_cast<codec::EscapePosition>(record_);
-    tile_ = lane >= behind && lane < count ? codec::escape_tile(position) : kNoTile;
-    lane_bit_ = 1u << codec::escape_place(position).lane;
+    tile_ = lane >= behind && lane < count ? record_ >> 7 & (layout::kChunkTiles - 1) : kNoTile;
     last_tile_ = __shfl_sync(~0u, tile_, layout::kLanes - 1);
   }
 
@@ -170,12 +176,12 @@ class EscapeStream {
     }
   }
 
-  std::uint32_t window_;           ///< number of lane 0's escape
-  std::uint32_t end_, next_end_;   ///< of the chunk's escapes, of the next one's
-  std::uint32_t record_;           ///< of this window: position, exponent << 16
-  Escape ahead_;                   ///< of the next one
-  std::uint32_t tile_, lane_bit_;  ///< of record_: tile of the chunk or kNoTile, 1 << lane
-  std::uint32_t last_tile_;        ///< tile_ of the last lane: kNoTile while the chunk ends before
+  std::uint32_t window_;          ///< number of lane 0's escape
+  std::uint32_t end_, next_end_;  ///< of the chunk's escapes, of the next one's
+  std::uint32_t record_;          ///< of this window
+  Escape ahead_;                  ///< of the next one
+  std::uint32_t tile_;            ///< of record_, of the chunk, or kNoTile
+  std::uint32_t last_tile_;       ///< tile_ of the last lane: kNoTile while the chunk ends before
 };
 
 }  // namespace unweight::matmul
