@@ -90,8 +90,7 @@ inline constexpr std::uint32_t kEscapeBytes = 1;
 using EscapePosition = std::uint16_t;
 UNWEIGHT_HOST_DEVICE constexpr EscapePosition pack_escape_position(std::uint64_t tile,
                                                                    layout::LanePosition p) {
-  return static_cast<EscapePosition>((tile & 63) << 10 | (p.i >> 3) << 8 | p.lane << 3 |
-                                     (p.i & 7));
+  return static_cast<EscapePosition>((tile & 63) << 10 | (p.i >> 3) << 8 | p.lane << 3 | (p.i & 7));
 }
 UNWEIGHT_HOST_DEVICE constexpr std::uint32_t escape_tile(EscapePosition p) {
   return p >> 10 & 31;  // of the chunk

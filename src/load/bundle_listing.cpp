@@ -137,6 +137,9 @@ Result<void> read_packed(const BundleListing& listing, ListedTensor& tensor,
   const bundle::BundleFile& file = listing.files[tensor.file].bundle;
   const std::uint64_t blob = file.tensors[tensor.index].stored_offset;
   UNWEIGHT_TRY_ASSIGN(tensor.header, bundle::checked_packed_header(file, tensor.index));
+  if (static_cast<Family>(tensor.header.family) == Family::kRadix) {
+    return Error{ErrorCode::kUnsupported, "the radix family cannot be loaded into GPU memory yet"};
+  }
   tensor.indices.resize(section_of(tensor.header, SectionId::kVerbatimRows).offset -
                         sizeof(PackedHeader));
   UNWEIGHT_TRY(file.file.read_at(blob + sizeof(PackedHeader), tensor.indices));
