@@ -59,9 +59,13 @@ class CodecCase {
   }
 
   void run_decoders(const std::vector<std::uint32_t>& sm_limits) {
-    std::vector<Decoder> decoders{to_rows("full_decode", Family::kHuffman, 0), to_tiles(),
-                                  to_exponents(), to_codes(),
-                                  to_rows("palette_decode", Family::kPalette, 0)};
+    std::vector<Decoder> decoders{to_rows("full_decode", Family::kHuffman, 0),
+                                  to_tiles("decode_to_tiles", Family::kHuffman),
+                                  to_exponents(),
+                                  to_codes(),
+                                  to_rows("palette_decode", Family::kPalette, 0),
+                                  to_rows("radix_decode", Family::kRadix, 0),
+                                  to_tiles("radix_to_tiles", Family::kRadix)};
     for (const std::uint32_t sms : sm_limits)
       decoders.push_back(to_rows("full_decode", Family::kHuffman, sms));
     for (const Decoder& decoder : decoders)
@@ -71,6 +75,7 @@ class CodecCase {
   void run_encoders() {
     if (wants("encode_huffman")) run_encoder("encode_huffman", Family::kHuffman, 1);
     if (wants("encode_palette")) run_encoder("encode_palette", Family::kPalette, 1);
+    if (wants("encode_radix")) run_encoder("encode_radix", Family::kRadix, 1);
     if (wants("encode_batched")) run_encoder("encode_batched", Family::kHuffman, kBatchTensors);
   }
 
@@ -98,9 +103,9 @@ class CodecCase {
             }};
   }
 
-  Decoder to_tiles() {
-    return {"decode_to_tiles",
-            Family::kHuffman,
+  Decoder to_tiles(const std::string& op, Family family) {
+    return {op,
+            family,
             0,
             tiles_ * layout::kTileWeightSectionBytes,
             true,

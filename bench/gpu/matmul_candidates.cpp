@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <set>
 
+#include "codec/radix_format.h"
 #include "layout/tile_order.h"
 
 namespace unweight::bench {
@@ -26,10 +27,16 @@ std::uint32_t divide_up(std::uint64_t value, std::uint64_t by) {
   return static_cast<std::uint32_t>((value + by - 1) / by);
 }
 
+std::uint32_t tile_bytes(WeightForm form) {
+  if (form == WeightForm::kPalette)
+    return layout::kTileByteSectionBytes + layout::kTileCodeSectionBytes;
+  if (form == WeightForm::kRadix)
+    return layout::kTileByteSectionBytes + codec::kTileRadixSectionBytes;
+  return layout::kTileWeightSectionBytes;
+}
+
 std::uint32_t stage_bytes(const MatmulProblem& problem, const MatmulConfig& c) {
-  const std::uint32_t tile = problem.form == WeightForm::kPalette
-                                 ? layout::kTileByteSectionBytes + layout::kTileCodeSectionBytes
-                                 : layout::kTileWeightSectionBytes;
+  const std::uint32_t tile = tile_bytes(problem.form);
   const std::uint32_t activations = c.tokens_per_tile * layout::kTileCols * 2;
   return c.tiles_per_stage * (c.strips_per_tile * tile + activations);
 }
@@ -38,13 +45,14 @@ class Candidates {
  public:
   explicit Candidates(const MatmulProblem& problem) : problem_(problem) {}
 
-  /// With the deepest pipelines that half and all of shared memory hold. Barriers and sums take
-  /// some of it, how much is the kernel's secret: so one stage less is tried where it is refused.
+  /// With the deepest pipelines that half and all of shared memory hold. Barriers, sums and scratch
+  /// take some of it, how much is the kernel's secret: so a few stages less are tried where it is
+  /// refused.
   void add(MatmulConfig config) {
     for (const std::uint32_t shared : {kHalfSharedBytes, kWholeSharedBytes}) {
       const std::uint32_t deepest =
           std::min(kMostStages, shared / std::max(1u, stage_bytes(problem_, config)));
-      for (std::uint32_t less = 0; less < 2 && deepest >= less + 2; ++less) {
+      for (std::uint32_t less = 0; less < 4 && deepest >= less + 2; ++less) {
         config.num_stages = deepest - less;
         if (!gpu::can_implement(problem_, config)) continue;
         if (tried_.insert(key(config)).second) found_.push_back(config);

@@ -3,9 +3,10 @@
 // Speed of matmuls from compressed weights (unweight/gpu_matmul.h), beside the best of cuBLAS and
 // cuBLASLt on BF16 weights in the same run.
 //
-//   matmul_gpu_bench [--shapes NxK,...] [--m M,...] [--forms palette,exponents,tiles] [--quick]
-//                    [--plain-only | --dependent-only] [--no-baseline] [--no-check]
-//                    [--config TEXT]... [--results FOLDER] [--sweep [--kernel mma|wgmma]
+//   matmul_gpu_bench [--shapes NxK,...] [--m M,...] [--forms palette,radix,exponents,tiles]
+//                    [--quick] [--plain-only | --dependent-only] [--no-baseline]
+//                    [--no-check] [--config TEXT]... [--results FOLDER] [--sweep [--kernel
+//                    mma|wgmma]
 //                    [--verbose]]
 //
 // Every result is checked before it is timed: against plain loops and cuBLAS, against a second run,

@@ -48,6 +48,8 @@ bool read(std::string_view text, WeightForm* form) {
     *form = WeightForm::kExponents;
   else if (text == "tiles")
     *form = WeightForm::kTiles;
+  else if (text == "radix")
+    *form = WeightForm::kRadix;
   else
     return false;
   return true;
@@ -106,7 +108,8 @@ bool read_option(std::string_view name, std::string_view text, MatmulArguments* 
 }  // namespace
 
 const char* const kMatmulUsage =
-    "usage: matmul_gpu_bench [--shapes NxK,...] [--m M,...] [--forms palette,exponents,tiles]\n"
+    "usage: matmul_gpu_bench [--shapes NxK,...] [--m M,...]\n"
+    "         [--forms palette,radix,exponents,tiles]\n"
     "         [--plain-only | --dependent-only] [--no-baseline] [--no-check] [--quick]\n"
     "         [--config \"mma t8 s7x1 w1 p1 k2 d6\"]... [--results FOLDER]\n"
     "         [--sweep [--kernel mma|wgmma] [--verbose]]\n";
@@ -131,7 +134,8 @@ std::optional<MatmulArguments> parse_matmul_arguments(int argc, char** argv) {
   if (arguments.tokens.empty()) arguments.tokens = arguments.quick ? kQuickTokens : kTokens;
   if (arguments.forms.empty()) {
     arguments.forms = {WeightForm::kPalette};
-    if (!arguments.sweep) arguments.forms.push_back(WeightForm::kTiles);
+    if (!arguments.sweep)
+      arguments.forms.insert(arguments.forms.end(), {WeightForm::kRadix, WeightForm::kTiles});
   }
   return arguments;
 }

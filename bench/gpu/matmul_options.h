@@ -19,7 +19,7 @@ struct WeightShape {
 struct MatmulArguments {
   std::vector<WeightShape> shapes;
   std::vector<std::uint64_t> tokens;   ///< the values of M
-  std::vector<gpu::WeightForm> forms;  ///< default: palette and tiles; of a sweep, palette
+  std::vector<gpu::WeightForm> forms;  ///< default: all but exponents; of a sweep, palette
   std::string results;                 ///< folder; empty: no file
   bool plain = true, dependent = true;
   bool check = true;

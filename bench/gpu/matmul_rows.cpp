@@ -11,7 +11,7 @@
 namespace unweight::bench {
 namespace {
 
-constexpr const char* kMainFormat = "palette";
+constexpr const char *kMainFormat = "palette", *kRadixFormat = "radix";
 
 Value value_of(const std::optional<double>& number) {
   return number ? Value(*number) : Value(nullptr);
@@ -26,11 +26,13 @@ struct Line {
   const MatmulResult* plain = nullptr;
   const MatmulResult* dependent = nullptr;
   const MatmulResult* decoded = nullptr;
-  const MatmulResult* tiles = nullptr;  // the faster launch
+  const MatmulResult* radix = nullptr;  // the faster launch
+  const MatmulResult* tiles = nullptr;  // the same
   const MatmulResult* any = nullptr;
 };
 
 const MatmulResult*& field_of(const MatmulResult& result, Line* line) {
+  if (result.format == kRadixFormat) return line->radix;
   if (result.format != kMainFormat) return line->tiles;
   if (result.path == kFusedPlain) return line->plain;
   return result.path == kFusedDependent ? line->dependent : line->decoded;
@@ -59,6 +61,7 @@ Row row_of(const Line& line) {
       {"plain x", speedup_text(line.plain)},
       {"dependent us", us_of(line.dependent)},
       {"dependent x", speedup_text(line.dependent)},
+      {"radix x", speedup_text(line.radix)},
       {"tiles x", speedup_text(line.tiles)},
       {"decode+cublas x", speedup_text(line.decoded)},
       {"config", shown == nullptr ? Value(nullptr) : Value(shown->config)}};
@@ -86,7 +89,7 @@ class Spread {
 };
 
 struct Spreads {
-  Spread plain, dependent, best, tiles;
+  Spread plain, dependent, best, radix, tiles;
 };
 
 void add(const Line& line, Spreads* spreads) {
@@ -94,6 +97,7 @@ void add(const Line& line, Spreads* spreads) {
   const auto of = speedup_of;
   spreads->plain.add(of(line.plain), matrix);
   spreads->dependent.add(of(line.dependent), matrix);
+  spreads->radix.add(of(line.radix), matrix);
   spreads->tiles.add(of(line.tiles), matrix);
   // nullopt is less than any number.
   spreads->best.add(std::max({of(line.plain), of(line.dependent), of(line.decoded)}), matrix);
@@ -135,7 +139,7 @@ std::string matmul_summary(const std::vector<MatmulResult>& results) {
   for (const MatmulResult& result : results) {
     if (result.format == "exponents") continue;
     const auto [place, is_new] = places.try_emplace({result.n, result.k, result.m}, lines.size());
-    if (is_new) lines.push_back({nullptr, nullptr, nullptr, nullptr, &result});
+    if (is_new) lines.emplace_back().any = &result;
     const MatmulResult*& field = field_of(result, &lines[place->second]);
     if (field == nullptr || result.timing.us < field->timing.us) field = &result;
   }
@@ -151,12 +155,13 @@ std::string matmul_summary(const std::vector<MatmulResult>& results) {
                      {"plain", spreads.plain.text()},
                      {"dependent", spreads.dependent.text()},
                      {"best path", spreads.best.text()},
+                     {"radix", spreads.radix.text()},
                      {"BF16 tiles", spreads.tiles.text()}});
   }
   return format_table(rows, {"N x K", "M", "baseline us", "plain us", "plain x", "dependent us",
-                             "dependent x", "tiles x", "decode+cublas x", "config"}) +
+                             "dependent x", "radix x", "tiles x", "decode+cublas x", "config"}) +
          "\nspeed-up over the best of cuBLAS: geometric mean over shapes (least, where)\n" +
-         format_table(means, {"M", "plain", "dependent", "best path", "BF16 tiles"});
+         format_table(means, {"M", "plain", "dependent", "best path", "radix", "BF16 tiles"});
 }
 
 }  // namespace unweight::bench

@@ -24,7 +24,7 @@ struct BlasTime {
 
 struct MatmulResult {
   std::uint64_t n = 0, k = 0, m = 0;
-  std::string format;  ///< "palette", "exponents", "bf16-tiles"
+  std::string format;  ///< weight_form_name()
   double bits_per_weight = 0;
   std::string path;
   std::string config;  ///< of the matmul; decode+cublas: which cuBLAS

@@ -23,7 +23,7 @@ void copy_first_to_others(const RotatingBuffers& buffers, std::uint64_t bytes,
 
 /// The form with the fewest bytes decides: its copies are what the cache may hold most of.
 std::uint32_t copies_for(WeightShape shape, std::uint64_t l2_bytes) {
-  return num_rotating_copies(shape.n * shape.k * 3 / 2, l2_bytes);
+  return num_rotating_copies(shape.n * shape.k * 23 / 16, l2_bytes);
 }
 
 }  // namespace
@@ -39,6 +39,8 @@ MatmulShape::MatmulShape(const MatmulArguments& arguments, WeightShape shape, bo
   make_weights(Weights::kNormal, x_.rows, x_.cols, kSeedOfX, x_.memory.as<std::uint16_t>(), stream);
   for (gpu::DeviceBuffer& y : y_)
     y = take(gpu::DeviceBuffer::allocate(2 * arguments.most_tokens() * shape.n), "y");
+  if (arguments.has(WeightForm::kRadix))
+    radix_.emplace(original_, Family::kRadix, num_copies_, stream);
   if (arguments.has(WeightForm::kTiles)) make_tiles();
   if (arguments.has(WeightForm::kExponents)) make_exponents();
   if (with_rows) {
@@ -73,16 +75,18 @@ void MatmulShape::make_exponents() {
 }
 
 gpu::MatmulWeights MatmulShape::weights(WeightForm form, std::uint32_t copy) const {
-  // sign_mantissa is the same section in both families, so the palette's serves kExponents.
+  // sign_mantissa is the same section in all families, so the palette's serves kExponents.
   gpu::MatmulWeights weights{form, palette_.tensors[copy], nullptr, nullptr};
+  if (form == WeightForm::kRadix) weights.packed = radix_->tensors[copy];
   if (form == WeightForm::kExponents) weights.exponents = exponents_->at(copy);
   if (form == WeightForm::kTiles) weights.tiles = tiles_->at(copy);
   return weights;
 }
 
 std::uint64_t MatmulShape::stored_bytes(WeightForm form) const {
-  return form == WeightForm::kPalette ? palette_.tensor_bytes
-                                      : num_tiles() * layout::kTileWeightSectionBytes;
+  if (form == WeightForm::kPalette) return palette_.tensor_bytes;
+  if (form == WeightForm::kRadix) return radix_->tensor_bytes;
+  return num_tiles() * layout::kTileWeightSectionBytes;
 }
 
 double MatmulShape::bits_per_weight(WeightForm form) const {

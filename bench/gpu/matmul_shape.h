@@ -51,6 +51,7 @@ class MatmulShape {
   Matrix original_;
   std::uint32_t num_copies_ = 0;
   PackedCopies palette_;
+  std::optional<PackedCopies> radix_;
   std::optional<RotatingBuffers> tiles_, exponents_, rows_;
   Matrix x_;
   gpu::DeviceBuffer decoded_, y_[2];

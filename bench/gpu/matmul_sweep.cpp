@@ -139,6 +139,7 @@ std::string tuned_line(const FusedMatmul& matmul, const Tried& best,
   std::string line = fmt::format("{{{}, {}, {}, WeightForm::{}, {}}},  // {:.1f} us",
                                  matmul.shape->n(), matmul.shape->k(), matmul.m,
                                  matmul.form == gpu::WeightForm::kPalette     ? "kPalette"
+                                 : matmul.form == gpu::WeightForm::kRadix     ? "kRadix"
                                  : matmul.form == gpu::WeightForm::kExponents ? "kExponents"
                                                                               : "kTiles",
                                  config_initializer(best.config), best.us());

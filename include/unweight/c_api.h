@@ -79,10 +79,11 @@ UW_API const char* uw_isa(void);
 
 typedef int32_t uw_family;
 enum {                     /* not the values on disk: here 0 is the default of every option */
-       UW_FAMILY_AUTO = 0, /* options only: the smallest for each tensor */
+       UW_FAMILY_AUTO = 0, /* options only: palette or Huffman, the smaller */
        UW_FAMILY_RAW = 1,  /* carried as it is */
        UW_FAMILY_PALETTE = 2,
-       UW_FAMILY_HUFFMAN = 3
+       UW_FAMILY_HUFFMAN = 3,
+       UW_FAMILY_RADIX = 4
 };
 
 /* Bytes owned by the library: read data[0 .. bytes), release with uw_buffer_free. */
@@ -111,6 +112,8 @@ typedef struct uw_tensor_analysis {
   uint64_t huffman_bytes;       /* out: estimate, within 0.5 % */
   uw_family smallest;           /* out: UW_FAMILY_RAW unless 1 % or more is gained */
   int32_t palette_is_run;       /* out: 1 if palette[i] == palette[0] + i */
+  uint64_t num_escapes;         /* out: weights outside the run of 11 of the radix family */
+  uint64_t radix_bytes;         /* out: exact size of the packed tensor */
 } uw_tensor_analysis;
 UW_DEFINE_INIT(uw_tensor_analysis)
 
@@ -123,7 +126,7 @@ UW_API uw_status uw_analyze(const uint16_t* weights, uint64_t rows, uint64_t col
 typedef struct uw_encode_options {
   uint64_t struct_size;
   uint32_t num_threads;  /* 0: all cores */
-  uw_family family;      /* UW_FAMILY_AUTO, _PALETTE or _HUFFMAN */
+  uw_family family;      /* any but UW_FAMILY_RAW */
   int32_t no_self_check; /* 1: do not decode every chunk again and compare */
   int32_t reserved;      /* 0 */
 } uw_encode_options;
@@ -142,7 +145,7 @@ typedef struct uw_packed_tensor_info {
   uint64_t rows, cols;        /* out: the matrix; uw_decode needs rows * cols weights */
   uint64_t packed_bytes;      /* out */
   uint64_t original_xxh3;     /* out: XXH3-64 of the rows * cols * 2 original bytes */
-  uint64_t num_verbatim_rows; /* out */
+  uint64_t num_verbatim_rows; /* out: radix: escapes */
   double bits_per_weight;     /* out: all metadata included; 0 for an empty matrix */
   uint32_t format_version;    /* out */
   uw_family family;           /* out */

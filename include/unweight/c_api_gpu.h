@@ -45,10 +45,10 @@ UW_API uw_status uw_gpu_get_device(uint64_t i, uw_gpu_device* device, uw_error* 
 typedef struct uw_gpu_extents {
   uint64_t struct_size;
   uint64_t rows, cols;
-  uint64_t num_verbatim_rows;      /* room for these */
+  uint64_t num_verbatim_rows;      /* room for these; radix: for escapes, here and below */
   uint64_t stream_bytes;           /* huffman: room for all streams and 64 more */
   uint32_t max_chunk_stream_bytes; /* huffman: of the longest chunk; 0: unknown */
-  uw_family family;                /* UW_FAMILY_PALETTE or _HUFFMAN */
+  uw_family family;                /* UW_FAMILY_PALETTE, _HUFFMAN or _RADIX */
 } uw_gpu_extents;
 UW_DEFINE_INIT(uw_gpu_extents)
 
@@ -65,9 +65,9 @@ typedef struct uw_gpu_tensor {
   void* chunk_streams;      /* huffman: 40 bytes a chunk */
   void* verbatim_index;     /* 8 bytes a chunk */
   void* verbatim_positions; /* 2 bytes a verbatim row */
-  void* verbatim_rows;      /* 8 bytes a verbatim row */
+  void* verbatim_rows;      /* 8 bytes a verbatim row, 1 an escape */
   void* sign_mantissa;      /* 1024 bytes a tile */
-  void* codes;              /* palette: 512 bytes a tile */
+  void* codes;              /* palette: 512 bytes a tile; radix: 448 */
   void* stream;             /* huffman: stream_bytes */
 } uw_gpu_tensor;
 UW_DEFINE_INIT(uw_gpu_tensor)
@@ -109,7 +109,7 @@ UW_API uw_status uw_gpu_encode(const uint16_t* weights, uint64_t rows, uint64_t 
 typedef struct uw_gpu_encode_outcome {
   uint64_t struct_size;
   uint64_t num_verbatim_rows;      /* out */
-  uint64_t stream_bytes;           /* out: tail of 64 bytes included; palette: 0 */
+  uint64_t stream_bytes;           /* out: huffman: tail of 64 bytes included */
   uint32_t max_chunk_stream_bytes; /* out */
   int32_t fits; /* out: 0: the extents were too small, verbatim rows or streams are missing */
 } uw_gpu_encode_outcome;

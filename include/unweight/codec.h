@@ -21,8 +21,9 @@ enum class Family : std::uint8_t {
   kRaw = 0,  ///< 16 bits a weight, untouched. Never a packed tensor: the tensor is carried as is.
   kPalette = 1,  ///< 4-bit palette codes: ~12.01 bits a weight on N(0,s).
   kHuffman = 2,  ///< Huffman-coded palette codes: ~10.59 bits a weight on N(0,s).
+  kRadix = 3,    ///< two exponents in 7 bits: ~11.56 bits a weight on N(0,s), for GPU memory.
 };
-[[nodiscard]] const char* family_name(Family family) noexcept;  // "raw" "palette" "huffman"
+[[nodiscard]] const char* family_name(Family family) noexcept;  // "raw" "palette" "huffman" "radix"
 
 /// A row-major BF16 matrix in host memory: N = rows (output features), K = cols (input features).
 /// Bit patterns only: no arithmetic is ever done on the values. Not owned.
@@ -58,14 +59,17 @@ struct TensorAnalysis {
   double palette_coverage = 0;                      ///< fraction of weights inside the palette
   std::uint64_t huffman_code_bits = 0;              ///< all Huffman codes of the padded matrix
   std::uint64_t num_verbatim_rows = 0;              ///< rows of 8 weights with one outside
+  std::uint64_t num_escapes = 0;                    ///< kRadix: weights outside its run of 11
   std::uint64_t palette_bytes = 0;                  ///< exact size of the packed tensor
   std::uint64_t huffman_bytes = 0;                  ///< estimate, within 0.5 % or 256 bytes
-  Family smallest = Family::kRaw;                   ///< raw unless 1 % or more is gained
+  std::uint64_t radix_bytes = 0;                    ///< exact size of the packed tensor
+  Family smallest = Family::kRaw;                   ///< kPalette or kHuffman; raw unless 1 % or
+                                                    ///< more is gained
 };
 
 struct EncodeOptions {
   std::optional<Family>
-      family;                ///< unset: the smallest. kRaw is refused: there is nothing to pack.
+      family;  ///< unset: the smallest, never kRadix. kRaw is refused: there is nothing to pack.
   unsigned num_threads = 0;  ///< 0: all cores
   bool self_check = true;    ///< decode every chunk again and compare before returning
 };
@@ -82,9 +86,9 @@ struct PackedTensorInfo {
   std::uint64_t packed_bytes = 0;
   std::array<std::uint8_t, 16> palette{};
   bool palette_is_run = false;
-  std::uint32_t max_code_length = 0;  ///< bits; 0 for kPalette
-  std::uint64_t num_verbatim_rows = 0;
-  std::uint64_t original_xxh3 = 0;  ///< XXH3-64 of the rows*cols*2 original bytes
+  std::uint32_t max_code_length = 0;    ///< bits; 0 but for kHuffman
+  std::uint64_t num_verbatim_rows = 0;  ///< kRadix: escapes
+  std::uint64_t original_xxh3 = 0;      ///< XXH3-64 of the rows*cols*2 original bytes
   [[nodiscard]] double bits_per_weight() const noexcept;  ///< all metadata included
 };
 
@@ -92,7 +96,8 @@ struct PackedTensorInfo {
 
 /// Packs a tensor. The blob may be *larger* than the input when the family was forced; it is never
 /// chosen so by itself: with no family named, a tensor that does not shrink by 1 % is refused (like
-/// kRaw). Memory: O(blob). Errors: kInvalidArgument (views, dimensions, raw), kInternal (self-check
+/// kRaw). Memory: O(blob). Errors: kInvalidArgument (views, dimensions, raw; kRadix: more than
+/// 2^32 - 1 escapes), kInternal (self-check
 /// failed).
 [[nodiscard]] Result<std::vector<std::byte>> encode(MatrixView weights,
                                                     const EncodeOptions& options = {});

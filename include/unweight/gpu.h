@@ -55,16 +55,18 @@ struct MutableDeviceMatrix {
 /// How large a packed tensor is, or may become. Known from a blob's header before anything is
 /// copied; before encoding, worst_case_extents() bounds it.
 struct Extents {
-  Family family = Family::kHuffman;  ///< kPalette or kHuffman
+  Family family = Family::kHuffman;  ///< not kRaw
   std::uint64_t rows = 0;
   std::uint64_t cols = 0;
-  std::uint64_t num_verbatim_rows = 0;  ///< room for these
+  /// Room for these; kRadix: escapes, single weights, in their place here and everywhere below.
+  std::uint64_t num_verbatim_rows = 0;
   std::uint64_t stream_bytes = 0;  ///< kHuffman: room for the streams of all chunks and 64 more
   /// kHuffman: bytes of the longest stream of a chunk; 0: unknown, decoders then reserve
   /// shared memory for the longest possible and run fewer warps.
   std::uint32_t max_chunk_stream_bytes = 0;
 };
-/// No tensor of these dimensions needs more: 10 bits a weight for verbatim rows, 4.1 for streams.
+/// No tensor of these dimensions needs more: 10 bits a weight for verbatim rows, 4.1 for streams;
+/// kRadix: 24 for escapes, of which more than 2^32 - 1 cannot be counted.
 [[nodiscard]] Extents worst_case_extents(Family family, std::uint64_t rows, std::uint64_t cols);
 /// Of a whole blob in host memory, header validated. Errors: as packed_tensor_info().
 [[nodiscard]] Result<Extents> blob_extents(std::span<const std::byte> blob);
@@ -76,9 +78,9 @@ struct PackedTensor {
   std::byte* chunk_streams = nullptr;  ///< kHuffman: 40 bytes a chunk
   std::byte* verbatim_index = nullptr;      ///< 8 bytes a chunk
   std::byte* verbatim_positions = nullptr;  ///< 2 bytes a verbatim row
-  std::byte* verbatim_rows = nullptr;       ///< 8 bytes a verbatim row
+  std::byte* verbatim_rows = nullptr;       ///< 8 bytes a verbatim row, 1 an escape
   std::byte* sign_mantissa = nullptr;       ///< 1024 bytes a tile
-  std::byte* codes = nullptr;               ///< kPalette: 512 bytes a tile
+  std::byte* codes = nullptr;               ///< kPalette: 512 bytes a tile, kRadix: 448
   std::byte* stream = nullptr;              ///< kHuffman: extents.stream_bytes
 };
 /// Device bytes of a tensor whose record and sections lie one after the other, each at a multiple
@@ -91,7 +93,7 @@ inline constexpr std::uint64_t kRecordBytes = std::uint64_t{22} * 1024;
 /// What encode() found and decided; a copy of the beginning of the record.
 struct EncodeOutcome {
   std::uint64_t num_verbatim_rows = 0;
-  std::uint64_t stream_bytes = 0;  ///< tail of 64 bytes included; kPalette: 0
+  std::uint64_t stream_bytes = 0;  ///< kHuffman: tail of 64 bytes included
   std::uint32_t max_chunk_stream_bytes = 0;
   bool fits = false;  ///< false: the extents were too small; verbatim rows or streams are missing
 };
@@ -103,7 +105,8 @@ struct LaunchOptions {
 
 // ---- Encode -------------------------------------------------------------------------------------
 
-/// Scratch of one encode(): half a byte a weight for kHuffman, and 4 bytes a chunk.
+/// Scratch of one encode(): kHuffman half a byte a weight and 4 bytes a chunk, kRadix 2 bytes a
+/// tile.
 [[nodiscard]] std::uint64_t encode_workspace_bytes(Family family, std::uint64_t rows,
                                                    std::uint64_t cols);
 

@@ -29,8 +29,10 @@ namespace unweight::gpu {
 struct LoadOptions {
   /// What packed tensors are in GPU memory.
   enum class Resident : std::uint8_t {
-    kAsStored,  ///< the family they are stored in: Huffman tensors take 10.6 bits a weight
-    kPalette,   ///< Huffman tensors are transcoded on the GPU: 12 bits, what kernels read fastest
+    kAsStored,  ///< the family they are stored in: Huffman 10.6 bits a weight, radix 11.6
+    /// Huffman tensors are transcoded on the GPU to 12 bits, which kernels read without decoding a
+    /// stream. Radix tensors stay what they are: no stream either, and smaller.
+    kPalette,
   };
   Resident resident = Resident::kAsStored;
   /// Threads that read, hash and copy. 0: all cores, at most 16.
@@ -52,7 +54,7 @@ struct LoadedTensor {
   std::string file;                  ///< relative to the directory, or the file's name
   Family family = Family::kRaw;      ///< in GPU memory; kRaw: carried, bytes as they are
   Family stored_family = Family::kRaw;
-  PackedTensor packed;        ///< kPalette, kHuffman: rows x cols are matrix_dims(shape)
+  PackedTensor packed;        ///< unless kRaw: rows x cols are matrix_dims(shape)
   std::byte* data = nullptr;  ///< kRaw: 256-byte aligned device pointer; null if it has no bytes
   std::uint64_t bytes = 0;    ///< on the device, record and alignment included
 };

@@ -32,6 +32,7 @@ enum class WeightForm : std::uint8_t {
   kPalette,    ///< palette family: sign_mantissa, codes, verbatim rows; 12 bits a weight
   kExponents,  ///< sign_mantissa and what decode_exponents() wrote; 16 bits a weight
   kTiles,      ///< what decode_to_tiles() wrote: BF16 in tile order
+  kRadix,      ///< radix family: sign_mantissa, codes, escapes; 11.6 bits a weight
 };
 [[nodiscard]] const char* weight_form_name(WeightForm form);
 
@@ -39,8 +40,8 @@ enum class WeightForm : std::uint8_t {
 /// packed.extents.
 struct MatmulWeights {
   WeightForm form = WeightForm::kPalette;
-  PackedTensor packed;  ///< kPalette: all of it; kExponents: extents and sign_mantissa; kTiles:
-                        ///< extents
+  PackedTensor packed;  ///< kPalette, kRadix: all of it, of the family; kExponents: extents and
+                        ///< sign_mantissa; kTiles: extents
   const std::byte* exponents = nullptr;  ///< kExponents: 1024 bytes a tile, 16-byte aligned
   const std::byte* tiles = nullptr;      ///< kTiles: 2048 bytes a tile, 16-byte aligned
 };

@@ -96,4 +96,23 @@ PaletteChoice choose_palette(const ExponentCounts& counts) noexcept {
   return choice;
 }
 
+PaletteChoice choose_radix_run(const ExponentCounts& counts) noexcept {
+  const auto inside_of = [&](std::size_t start) {
+    const auto first = counts.begin() + static_cast<std::ptrdiff_t>(start);
+    return std::accumulate(first, first + kRadixRun, std::uint64_t{0});
+  };
+  std::size_t best = 0;
+  for (std::size_t start = 1; start + kPaletteEntries <= counts.size(); ++start) {
+    if (inside_of(start) > inside_of(best)) best = start;
+  }
+  const auto first = counts.begin() + static_cast<std::ptrdiff_t>(best);
+  PaletteChoice choice;
+  choice.exponents = run_from(best);
+  choice.is_run = true;
+  choice.num_outside = total_of(counts) - inside_of(best);
+  choice.padding_code =
+      static_cast<std::uint8_t>(std::max_element(first, first + kRadixRun) - first);
+  return choice;
+}
+
 }  // namespace unweight::analysis

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 
 #include "unweight/codec.h"
@@ -27,5 +28,13 @@ struct PaletteChoice {
 /// total/2^15 more weights outside: then the run, which kernels decode in fewer instructions. A run
 /// that covers everything is always taken. Deterministic: the GPU makes the same choice.
 [[nodiscard]] PaletteChoice choose_palette(const ExponentCounts& counts) noexcept;
+
+/// Digits of the radix family: the first exponents of its run.
+inline constexpr std::size_t kRadixRun = 11;
+
+/// The radix family's palette: the run of 16 whose first 11 hold the most weights (ties: lower
+/// start). num_outside: weights outside these 11; padding_code: the most frequent of them (ties:
+/// lowest code). Deterministic: the GPU makes the same choice.
+[[nodiscard]] PaletteChoice choose_radix_run(const ExponentCounts& counts) noexcept;
 
 }  // namespace unweight::analysis

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/try.h"
+#include "codec/family_sizes.h"
 
 namespace unweight::bundle {
 namespace {
@@ -33,7 +34,8 @@ Result<codec::EncodedView> CodecRows::load_window(ChunkSpan chunks,
   view.first_chunk = chunks.first;
   view.verbatim_index = sections_.verbatim_index().subspan(chunks.first, count);
 
-  // Verbatim rows of the window: from its first chunk's to where the next chunk's begin.
+  // Verbatim rows, or escapes, of the window: from its first chunk's to where the next chunk's
+  // begin.
   const std::span<const codec::VerbatimIndexEntry> index = sections_.verbatim_index();
   const std::uint64_t first_row = index[chunks.first].first_verbatim_row;
   const std::uint64_t end_row = chunks.end == index.size() ? sections_.header().num_verbatim_rows
@@ -41,13 +43,14 @@ Result<codec::EncodedView> CodecRows::load_window(ChunkSpan chunks,
   view.verbatim_positions = sections_.verbatim_positions().subspan(first_row, end_row - first_row);
   view.verbatim_row_base = first_row;
 
-  parts.push_back(take_part(SectionId::kVerbatimRows, first_row * codec::kVerbatimRowBytes,
-                            end_row * codec::kVerbatimRowBytes));
+  const std::uint64_t exponent_bytes = codec::verbatim_bytes(view.family);
+  parts.push_back(
+      take_part(SectionId::kVerbatimRows, first_row * exponent_bytes, end_row * exponent_bytes));
   parts.push_back(take_part(SectionId::kSignMantissa, first_tile * layout::kTileByteSectionBytes,
                             end_tile * layout::kTileByteSectionBytes));
-  if (view.family == Family::kPalette) {
-    parts.push_back(take_part(SectionId::kCodes, first_tile * layout::kTileCodeSectionBytes,
-                              end_tile * layout::kTileCodeSectionBytes));
+  if (view.family != Family::kHuffman) {
+    const std::uint64_t tile_bytes = codec::tile_codes_bytes(view.family);
+    parts.push_back(take_part(SectionId::kCodes, first_tile * tile_bytes, end_tile * tile_bytes));
     view.codes = bytes_of(parts.back());
   } else {
     view.chunk_streams = sections_.chunk_streams().subspan(chunks.first, count);

@@ -51,7 +51,8 @@ Result<TensorSurvey> EngineCompressor::survey(TensorWindows& windows) {
   UNWEIGHT_TRY_ASSIGN(const EngineStatistics statistics, encoder_->analyze());
   packed::TensorAnalyzer analyzer(windows.grid(), 0);
   UNWEIGHT_TRY_ASSIGN(survey.analysis, analyzer.finish_with(statistics));
-  survey.plan = analyzer.plan(Family::kHuffman);
+  survey.huffman_plan = analyzer.plan(Family::kHuffman);
+  survey.radix_plan = analyzer.plan(Family::kRadix);
   UNWEIGHT_TRY(job_.progress.add(0));
   return survey;
 }
@@ -85,7 +86,8 @@ Result<packed::PackedHeader> EngineCompressor::pack(TensorWindows& windows,
                                                     const codec::EncodePlan& plan,
                                                     const TensorSurvey& survey,
                                                     packed::BlobSink sink) {
-  packed::PackedWriter writer(plan, survey.analysis.num_verbatim_rows, std::move(sink));
+  packed::PackedWriter writer(plan, packed::num_verbatim(survey.analysis, plan.family),
+                              std::move(sink));
   UNWEIGHT_TRY(encoder_->encode(plan));
   UNWEIGHT_TRY(job_.progress.add(0));
   if (self_check_) UNWEIGHT_TRY(encoder_->self_check());

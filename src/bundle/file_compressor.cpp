@@ -151,15 +151,13 @@ Result<void> FileCompressor::compress_tensor(Work& work, std::size_t i) {
 Result<void> FileCompressor::pack_tensor(Work& work, std::size_t i, Family family,
                                          TensorWindows& windows, const TensorSurvey& survey) {
   TensorReport& report = work.result.tensors[i];
-  std::uint64_t blob_bytes = estimated_bytes(survey.analysis, family);
+  std::uint64_t blob_bytes = packed::estimated_bytes(survey.analysis, family);
   if (work.output != nullptr) {
-    codec::EncodePlan plan = survey.plan;
-    plan.family = family;
     const auto sink = [&](std::uint64_t offset, std::span<const std::byte> bytes) {
       return work.output->write_at(work.data_begin + work.end + offset, bytes);
     };
     UNWEIGHT_TRY_ASSIGN(const packed::PackedHeader header,
-                        compressor_->pack(windows, plan, survey, sink));
+                        compressor_->pack(windows, survey.plan_for(family), survey, sink));
     blob_bytes = header.packed_bytes;
   }
   if (blob_bytes >= report.original_bytes) {  // what was written will be overwritten

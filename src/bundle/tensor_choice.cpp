@@ -8,8 +8,8 @@
 #include "base/glob.h"
 #include "base/try.h"
 #include "bundle/bundle_format.h"
-#include "bundle/tensor_survey.h"
 #include "bundle/tensor_windows.h"
+#include "packed/encode_plan.h"
 
 namespace unweight::bundle {
 namespace {
@@ -73,8 +73,9 @@ std::vector<TensorReport> choose_tensors(const safetensors::Header& header,
 
 Family choose_family(const TensorAnalysis& analysis, std::optional<Family> forced) {
   if (!forced) return analysis.smallest;
-  const std::uint64_t original_bytes = estimated_bytes(analysis, Family::kRaw);
-  return estimated_bytes(analysis, *forced) < original_bytes ? *forced : Family::kRaw;
+  const std::uint64_t original_bytes = packed::estimated_bytes(analysis, Family::kRaw);
+  const bool shrinks = packed::estimated_bytes(analysis, *forced) < original_bytes;
+  return shrinks && packed::can_hold(analysis, *forced) ? *forced : Family::kRaw;
 }
 
 }  // namespace unweight::bundle

@@ -12,8 +12,8 @@ namespace {
 
 constexpr std::uint64_t kChunkBytes = layout::kChunkElems * sizeof(std::uint16_t);  // 64 KiB
 constexpr std::uint64_t kMaxBatchBytes = std::uint64_t{4} << 20;
-/// Encoded batches take at most 1.8 times their source (all rows verbatim), the self-check 1.
-constexpr std::uint64_t kSlotFactor = 3;
+/// Encoded batches take at most 2.3 times their source (radix, all escapes), the self-check 1.
+constexpr std::uint64_t kSlotFactor = 4;
 
 Error source_changed() {
   return {ErrorCode::kSourceChanged, "the tensor changed while it was being compressed"};
@@ -61,7 +61,8 @@ Result<packed::PackedHeader> TensorPacker::pack_windows(TensorWindows& windows,
                                                         const codec::EncodePlan& plan,
                                                         const TensorSurvey& survey,
                                                         packed::BlobSink sink) {
-  packed::PackedWriter writer(plan, survey.analysis.num_verbatim_rows, std::move(sink));
+  packed::PackedWriter writer(plan, packed::num_verbatim(survey.analysis, plan.family),
+                              std::move(sink));
   plan_batches();
   Group* encoding = &groups_[0];
   Group* writing = &groups_[1];

@@ -59,21 +59,16 @@ Result<TensorSurvey> survey_tensor(JobContext& job, TensorWindows& windows) {
   }
   TensorSurvey survey;
   UNWEIGHT_TRY_ASSIGN(survey.analysis, analyzer.finish());
-  survey.plan = analyzer.plan(Family::kHuffman);
+  survey.huffman_plan = analyzer.plan(Family::kHuffman);
+  survey.radix_plan = analyzer.plan(Family::kRadix);
   survey.xxh3 = hash.digest();
   return survey;
 }
 
-std::uint64_t estimated_bytes(const TensorAnalysis& analysis, Family family) {
-  switch (family) {
-    case Family::kPalette:
-      return analysis.palette_bytes;
-    case Family::kHuffman:
-      return analysis.huffman_bytes;
-    case Family::kRaw:
-      break;
-  }
-  return analysis.rows * analysis.cols * sizeof(std::uint16_t);
+codec::EncodePlan TensorSurvey::plan_for(Family family) const {
+  codec::EncodePlan plan = family == Family::kRadix ? radix_plan : huffman_plan;
+  plan.family = family;
+  return plan;
 }
 
 }  // namespace unweight::bundle

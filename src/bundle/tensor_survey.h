@@ -15,14 +15,15 @@ namespace unweight::bundle {
 
 struct TensorSurvey {
   TensorAnalysis analysis;
-  codec::EncodePlan plan;  ///< for kHuffman; with the family changed, for kPalette
+  codec::EncodePlan huffman_plan;  ///< with the family changed, for kPalette too
+  codec::EncodePlan radix_plan;
   std::uint64_t xxh3 = 0;  ///< of the tensor's bytes
+
+  /// How to encode the tensor in a family that is not kRaw.
+  [[nodiscard]] codec::EncodePlan plan_for(Family family) const;
 };
 
 /// On the CPU codec.
 Result<TensorSurvey> survey_tensor(JobContext& job, TensorWindows& windows);
-
-/// Stored size of a family, as far as it is known before encoding.
-[[nodiscard]] std::uint64_t estimated_bytes(const TensorAnalysis& analysis, Family family);
 
 }  // namespace unweight::bundle

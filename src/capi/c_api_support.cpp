@@ -31,6 +31,8 @@ uw_family family_to_c(Family family) noexcept {
       return UW_FAMILY_PALETTE;
     case Family::kHuffman:
       return UW_FAMILY_HUFFMAN;
+    case Family::kRadix:
+      return UW_FAMILY_RADIX;
     case Family::kRaw:
       break;
   }
@@ -47,6 +49,8 @@ Result<std::optional<Family>> family_from_c(uw_family family) {
       return std::optional(Family::kPalette);
     case UW_FAMILY_HUFFMAN:
       return std::optional(Family::kHuffman);
+    case UW_FAMILY_RADIX:
+      return std::optional(Family::kRadix);
     default:
       return Error{ErrorCode::kInvalidArgument, "unknown family"};
   }

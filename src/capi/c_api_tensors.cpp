@@ -25,6 +25,8 @@ uw_tensor_analysis analysis_to_c(const TensorAnalysis& analysis) {
   c.num_verbatim_rows = analysis.num_verbatim_rows;
   c.palette_bytes = analysis.palette_bytes;
   c.huffman_bytes = analysis.huffman_bytes;
+  c.num_escapes = analysis.num_escapes;
+  c.radix_bytes = analysis.radix_bytes;
   c.smallest = family_to_c(analysis.smallest);
   c.palette_is_run = analysis.palette_is_run ? 1 : 0;
   return c;

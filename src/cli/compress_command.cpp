@@ -71,7 +71,8 @@ int run_compress(const CommonOptions& common, CompressArguments& arguments) {
       {"auto", std::nullopt},
       {"raw", Family::kRaw},
       {"palette", Family::kPalette},
-      {"huffman", Family::kHuffman}};
+      {"huffman", Family::kHuffman},
+      {"radix", Family::kRadix}};
   CompressOptions& options = arguments.options;
   options.family = kFamilies.at(arguments.family);
   options.num_threads = common.num_threads;

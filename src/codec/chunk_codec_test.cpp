@@ -16,7 +16,7 @@ namespace {
 
 using codec::EncodedView;
 
-constexpr Family kFamilies[] = {Family::kPalette, Family::kHuffman};
+constexpr Family kFamilies[] = {Family::kPalette, Family::kHuffman, Family::kRadix};
 constexpr std::uint16_t kCanary = 0xa5a5;
 
 void expect_round_trip(const HostileTensor& tensor) {
@@ -59,7 +59,7 @@ TEST(ChunkCodec, BytesDoNotDependOnTheSplitIntoCalls) {
 struct ViewWindow {
   std::vector<codec::ChunkStreamEntry> chunk_streams;
   std::vector<codec::VerbatimIndexEntry> verbatim_index;
-  std::vector<codec::VerbatimPosition> verbatim_positions;
+  std::vector<std::uint16_t> verbatim_positions;
   std::vector<std::uint8_t> verbatim_rows, sign_mantissa, codes, stream;
   EncodedView view;
 
@@ -77,10 +77,13 @@ struct ViewWindow {
     const std::uint64_t end_row = last ? whole.verbatim_positions.size()
                                        : whole.verbatim_index[first + count].first_verbatim_row;
     cut(verbatim_positions, whole.verbatim_positions, view.verbatim_row_base, end_row);
-    cut(verbatim_rows, whole.verbatim_rows, 8 * view.verbatim_row_base, 8 * end_row);
+    const std::uint64_t entry_bytes = codec::verbatim_bytes(whole.family);
+    cut(verbatim_rows, whole.verbatim_rows, entry_bytes * view.verbatim_row_base,
+        entry_bytes * end_row);
     cut(sign_mantissa, whole.sign_mantissa, 1024 * first_tile, 1024 * end_tile);
-    if (whole.family == Family::kPalette) {
-      cut(codes, whole.codes, 512 * first_tile, 512 * end_tile);
+    if (whole.family != Family::kHuffman) {
+      const std::uint64_t tile_bytes = codec::tile_codes_bytes(whole.family);
+      cut(codes, whole.codes, tile_bytes * first_tile, tile_bytes * end_tile);
     } else {
       cut(chunk_streams, whole.chunk_streams, first, first + count);
       view.stream_base = chunk_streams.front().stream_offset();
@@ -213,6 +216,7 @@ TEST(ChunkCodec, SizeOfOrdinaryWeights) {
   };
   EXPECT_LE(bits_per_weight(Family::kPalette), 12.01);
   EXPECT_LE(bits_per_weight(Family::kHuffman), 10.597);
+  EXPECT_LE(bits_per_weight(Family::kRadix), 11.57);
 }
 
 TEST(ReferenceDecoder, RefusesDamageWithoutLeavingTheBlob) {

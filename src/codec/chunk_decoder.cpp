@@ -8,6 +8,8 @@
 #include <cstring>
 
 #include "base/try.h"
+#include "codec/family_sizes.h"
+#include "codec/radix_codes.h"
 #include "codec/tile_kernels.h"
 
 namespace unweight::codec {
@@ -20,21 +22,29 @@ using layout::kTileCols;
 using layout::kTileElems;
 using layout::kTileRows;
 
-/// Verbatim rows, as the sections have them.
+/// Verbatim rows or escapes, as the sections have them.
 struct VerbatimSpan {
-  const VerbatimPosition* positions;
-  const std::uint8_t* rows;
+  Family family;
+  const std::uint16_t* positions;
+  const std::uint8_t* exponents;
   std::size_t count;
 
-  [[nodiscard]] VerbatimSpan first(std::size_t n) const { return {positions, rows, n}; }
-  [[nodiscard]] VerbatimSpan behind(std::size_t n) const {
-    return {positions + n, rows + n * kVerbatimRowBytes, count - n};
+  [[nodiscard]] VerbatimSpan first(std::size_t n) const {
+    return {family, positions, exponents, n};
   }
-  /// Rows in front that are of one tile of the chunk.
+  [[nodiscard]] VerbatimSpan behind(std::size_t n) const {
+    return {family, positions + n, exponents + n * verbatim_bytes(family), count - n};
+  }
+  /// How many in front are of one tile of the chunk.
   [[nodiscard]] std::size_t count_of_tile(std::uint32_t tile) const {
     std::size_t n = 0;
-    while (n < count && verbatim_tile(positions[n]) == tile) ++n;
+    while (n < count && tile_of(positions[n]) == tile) ++n;
     return n;
+  }
+
+ private:
+  [[nodiscard]] std::uint32_t tile_of(std::uint16_t position) const {
+    return family == Family::kRadix ? escape_tile(position) : verbatim_tile(position);
   }
 };
 
@@ -48,7 +58,7 @@ struct EncodedTile {
 void place_verbatim_rows(const EncodedTile& tile, std::uint16_t* to, std::size_t stride_elems) {
   for (std::size_t n = 0; n < tile.verbatim.count; ++n) {
     const VerbatimPosition position = tile.verbatim.positions[n];
-    const std::uint8_t* exponents = tile.verbatim.rows + n * kVerbatimRowBytes;
+    const std::uint8_t* exponents = tile.verbatim.exponents + n * kVerbatimRowBytes;
     const std::uint32_t lane = verbatim_lane(position);
     const std::uint32_t first = layout::kRowElems * verbatim_step(position);
     for (std::uint32_t i = 0; i < layout::kRowElems; i += 2) {  // neighbours in the matrix too
@@ -59,6 +69,15 @@ void place_verbatim_rows(const EncodedTile& tile, std::uint16_t* to, std::size_t
       pair[0] = join_weight(exponents[i], sign_mantissa[0]);
       pair[1] = join_weight(exponents[i + 1], sign_mantissa[1]);
     }
+  }
+}
+
+void place_escapes(const EncodedTile& tile, std::uint16_t* to, std::size_t stride_elems) {
+  for (std::size_t n = 0; n < tile.verbatim.count; ++n) {
+    const layout::LanePosition place = escape_place(tile.verbatim.positions[n]);
+    const layout::TilePosition at = layout::tile_position(place);
+    to[at.row * stride_elems + at.col] = join_weight(
+        tile.verbatim.exponents[n], tile.sign_mantissa[layout::byte_section_offset(place)]);
   }
 }
 
@@ -92,6 +111,8 @@ class ViewDecoder {
     const std::uint8_t* codes = decoded.data();
     if (view_.family == Family::kHuffman) {
       UNWEIGHT_TRY(decode_stream(chunk, num_tiles, decoded.data()));
+    } else if (view_.family == Family::kRadix) {
+      unpack_digits(tile_in_view, num_tiles, decoded.data());
     } else {
       codes = view_.codes.data() + tile_in_view * kTileCodeSectionBytes;
     }
@@ -121,7 +142,8 @@ class ViewDecoder {
         at + 1 < view_.verbatim_index.size()
             ? view_.verbatim_index[at + 1].first_verbatim_row - view_.verbatim_row_base
             : view_.verbatim_positions.size();
-    const VerbatimSpan all{view_.verbatim_positions.data(), view_.verbatim_rows.data(), end};
+    const VerbatimSpan all{view_.family, view_.verbatim_positions.data(),
+                           view_.verbatim_rows.data(), end};
     return all.behind(first);
   }
 
@@ -135,6 +157,15 @@ class ViewDecoder {
           fmt::format("the Huffman codes of chunk {} do not end where their strings do", chunk)};
     }
     return {};
+  }
+
+  void unpack_digits(std::uint64_t tile_in_view, std::uint32_t num_tiles,
+                     std::uint8_t* codes) const {
+    const std::uint8_t* fields = view_.codes.data() + tile_in_view * kTileRadixSectionBytes;
+    for (std::uint32_t t = 0; t < num_tiles; ++t) {
+      unpack_radix_tile(fields + std::size_t{t} * kTileRadixSectionBytes,
+                        codes + std::size_t{t} * kTileCodeSectionBytes);
+    }
   }
 
   /// The tile whose first weight is (row, col).
@@ -158,7 +189,11 @@ class ViewDecoder {
   void join(const EncodedTile& tile, std::uint16_t* to, std::size_t stride_elems) const {
     kernels_.join_palette_tile(tile.sign_mantissa, tile.codes, view_.palette.data(), to,
                                stride_elems);
-    place_verbatim_rows(tile, to, stride_elems);
+    if (view_.family == Family::kRadix) {
+      place_escapes(tile, to, stride_elems);
+    } else {
+      place_verbatim_rows(tile, to, stride_elems);
+    }
   }
 
   const EncodedView& view_;

@@ -28,10 +28,10 @@ struct EncodedView {
   std::uint64_t first_chunk = 0;
   std::span<const ChunkStreamEntry> chunk_streams;     ///< kHuffman: chunks
   std::span<const VerbatimIndexEntry> verbatim_index;  ///< chunks
-  std::span<const VerbatimPosition> verbatim_positions;
+  std::span<const std::uint16_t> verbatim_positions;   ///< VerbatimPosition, or EscapePosition
   std::span<const std::uint8_t> verbatim_rows;
   std::span<const std::uint8_t> sign_mantissa;  ///< tiles * 1024
-  std::span<const std::uint8_t> codes;          ///< kPalette: tiles * 512
+  std::span<const std::uint8_t> codes;          ///< kPalette: tiles * 512; kRadix: tiles * 448
   /// kHuffman: bytes from stream_base on, with kStreamTailBytes readable bytes behind the last
   /// chunk's (any content).
   std::span<const std::uint8_t> stream;

@@ -5,6 +5,8 @@
 #include <array>
 #include <bit>
 
+#include "codec/family_sizes.h"
+#include "codec/radix_codes.h"
 #include "codec/source_tile.h"
 #include "codec/tile_kernels.h"
 
@@ -18,6 +20,20 @@ using layout::kTileCols;
 using layout::kTileElems;
 using layout::kTileRows;
 
+/// Codes of the exponents that have one in this family.
+std::array<std::uint8_t, 256> code_table(const EncodePlan& plan) {
+  std::array<std::uint8_t, 256> code_of = invert_palette(plan.palette);
+  if (plan.family == Family::kRadix) {
+    for (std::uint32_t c = kRadix; c < kPaletteSize; ++c) code_of[plan.palette[c]] = kNotInPalette;
+  }
+  return code_of;
+}
+
+/// Huffman has no section codes, but the stream is made of the palette family's.
+std::uint32_t tile_codes_room(Family family) {
+  return family == Family::kRadix ? kTileRadixSectionBytes : kTileCodeSectionBytes;
+}
+
 class RangeEncoder {
  public:
   RangeEncoder(const EncodePlan& plan, const SourceWindow& source, EncodedChunks& out)
@@ -25,7 +41,7 @@ class RangeEncoder {
         source_(source),
         out_(out),
         kernels_(tile_kernels()),
-        code_of_(invert_palette(plan.palette)),
+        code_of_(code_table(plan)),
         padding_(join_weight(plan.palette[plan.padding_code], 0)) {}
 
   /// `tiles_before`: how many tiles of the sections earlier chunks have filled.
@@ -37,7 +53,8 @@ class RangeEncoder {
     VerbatimIndexEntry index{static_cast<std::uint32_t>(out_.verbatim_positions.size()), 0};
     for (std::uint32_t t = 0; t < num_tiles; ++t) {
       const std::size_t rows_before = out_.verbatim_positions.size();
-      encode_tile(strip * kTileRows, tile_in_strip * kTileCols, tiles_before + t, t);
+      encode_tile(strip * kTileRows, tile_in_strip * kTileCols, tiles_before + t,
+                  chunk * kChunkTiles + t);
       if (out_.verbatim_positions.size() != rows_before) index.tile_mask |= 1u << t;
       if (++tile_in_strip == tiles_per_strip) {
         tile_in_strip = 0;
@@ -51,25 +68,47 @@ class RangeEncoder {
   }
 
  private:
-  /// The tile whose first weight is (row, col), to place `at` of the tile sections; it is the
-  /// chunk's tile `tile_in_chunk`.
-  void encode_tile(std::uint64_t row, std::uint64_t col, std::size_t at,
-                   std::uint32_t tile_in_chunk) {
+  /// Tile `tile` of the matrix, whose first weight is (row, col), to place `at` of the tile
+  /// sections.
+  void encode_tile(std::uint64_t row, std::uint64_t col, std::size_t at, std::uint64_t tile) {
     std::uint8_t* sign_mantissa = out_.sign_mantissa.data() + at * kTileByteSectionBytes;
-    std::uint8_t* codes = out_.codes.data() + at * kTileCodeSectionBytes;
+    std::uint8_t* to = out_.codes.data() + at * tile_codes_room(plan_.family);
     alignas(64) std::array<std::uint8_t, kTileElems> exponents;
+    alignas(64) std::array<std::uint8_t, kTileCodeSectionBytes> digits;
+    const bool radix = plan_.family == Family::kRadix;
+    std::uint8_t* codes = radix ? digits.data() : to;
     split_source_tile(plan_.grid, source_, row, col, padding_, sign_mantissa, exponents.data());
     std::array<std::uint32_t, layout::kSteps> verbatim_lanes;
     kernels_.pack_codes(exponents.data(), code_of_.data(), plan_.padding_code, codes,
                         verbatim_lanes.data());
+    if (radix) pack_radix_tile(codes, to);
     for (std::uint32_t step = 0; step < layout::kSteps; ++step) {
       for (std::uint32_t left = verbatim_lanes[step]; left != 0; left &= left - 1) {
         const auto lane = static_cast<std::uint32_t>(std::countr_zero(left));
-        out_.verbatim_positions.push_back(pack_verbatim_position(tile_in_chunk, step, lane));
-        const std::uint8_t* from =
-            exponents.data() + layout::byte_section_offset({lane, layout::kRowElems * step});
-        out_.verbatim_rows.insert(out_.verbatim_rows.end(), from, from + kVerbatimRowBytes);
+        const layout::LanePosition first{lane, layout::kRowElems * step};
+        const std::uint8_t* row_exponents = exponents.data() + layout::byte_section_offset(first);
+        if (radix) {
+          append_escapes(tile, first, row_exponents);
+        } else {
+          append_verbatim_row(tile, first, row_exponents);
+        }
       }
+    }
+  }
+
+  void append_verbatim_row(std::uint64_t tile, layout::LanePosition first,
+                           const std::uint8_t* exponents) {
+    out_.verbatim_positions.push_back(pack_verbatim_position(
+        static_cast<std::uint32_t>(tile % kChunkTiles), first.i / layout::kRowElems, first.lane));
+    out_.verbatim_rows.insert(out_.verbatim_rows.end(), exponents, exponents + kVerbatimRowBytes);
+  }
+
+  void append_escapes(std::uint64_t tile, layout::LanePosition first,
+                      const std::uint8_t* exponents) {
+    for (std::uint32_t k = 0; k < layout::kRowElems; ++k) {
+      if (code_of_[exponents[k]] != kNotInPalette) continue;
+      out_.verbatim_positions.push_back(pack_escape_position(tile, {first.lane, first.i + k}));
+      out_.verbatim_rows.push_back(exponents[k]);
     }
   }
 
@@ -116,7 +155,7 @@ void encode_chunks(const EncodePlan& plan, const SourceWindow& source, ChunkRang
   }
   // Not cleared first: a buffer that already has the size is not filled with zeros again.
   out.sign_mantissa.resize(num_tiles * kTileByteSectionBytes);
-  out.codes.resize(num_tiles * kTileCodeSectionBytes);
+  out.codes.resize(num_tiles * tile_codes_room(plan.family));
   RangeEncoder encoder(plan, source, out);
   for (std::uint64_t c = 0; c < chunks.count; ++c) {
     encoder.encode_chunk(chunks.first + c, c * kChunkTiles);

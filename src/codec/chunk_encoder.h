@@ -18,9 +18,9 @@ namespace unweight::codec {
 
 /// Everything fixed before the first chunk is encoded.
 struct EncodePlan {
-  Family family = Family::kHuffman;  ///< kPalette or kHuffman
+  Family family = Family::kHuffman;  ///< all but kRaw
   layout::TileGrid grid;
-  Palette palette{};
+  Palette palette{};  ///< kRadix: a run, of which codes 0 .. 10 are used
   bool palette_is_run = false;
   std::uint8_t padding_code = 0;
   HuffmanCode code;  ///< kHuffman only
@@ -43,13 +43,13 @@ struct ChunkRange {
 /// running totals to stream offsets and first_verbatim_row. Buffers are reused
 /// from call to call.
 struct EncodedChunks {
-  std::vector<std::uint8_t> sign_mantissa;      ///< tiles * 1024
-  std::vector<std::uint8_t> codes;              ///< tiles * 512 (both families; Huffman: scratch)
-  std::vector<std::uint8_t> stream;             ///< Huffman: the chunks' streams, back to back
-  std::vector<ChunkStreamEntry> chunk_streams;  ///< Huffman: one per chunk
+  std::vector<std::uint8_t> sign_mantissa;         ///< tiles * 1024
+  std::vector<std::uint8_t> codes;                 ///< tiles * 512 (Huffman: scratch); radix: 448
+  std::vector<std::uint8_t> stream;                ///< Huffman: the chunks' streams, back to back
+  std::vector<ChunkStreamEntry> chunk_streams;     ///< Huffman: one per chunk
   std::vector<VerbatimIndexEntry> verbatim_index;  ///< one per chunk
-  std::vector<VerbatimPosition> verbatim_positions;
-  std::vector<std::uint8_t> verbatim_rows;  ///< 8 bytes each
+  std::vector<std::uint16_t> verbatim_positions;   ///< VerbatimPosition; radix: EscapePosition
+  std::vector<std::uint8_t> verbatim_rows;         ///< 8 bytes each; radix: 1
 };
 
 /// Rows of the tensor that a range of chunks needs: whole strips, clipped to the matrix.

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// Any bytes as a chunk's stream: every instruction set decodes them alike and stays inside.
+// Any bytes as a chunk's stream: every instruction set decodes them alike and stays inside. Any
+// bytes as radix tiles: their digits pack to the same fields again.
 #include <algorithm>
 #include <cstdlib>
 #include <vector>
 
 #include "codec/codec_test_support.h"
+#include "codec/radix_codes.h"
 
 namespace unweight::testing {
 namespace {
@@ -95,10 +97,25 @@ void decode_everywhere(Input input) {
   }
 }
 
+/// All but fields 121 .. 127, which no encoder makes.
+void unpack_and_pack(Input input) {
+  ExactBuffer<std::uint8_t> fields(codec::kTileRadixSectionBytes);
+  input.take_bytes(fields.data(), fields.size());
+  ExactBuffer<std::uint8_t> codes(layout::kTileCodeSectionBytes), again(fields.size());
+  codec::unpack_radix_tile(fields.data(), codes.data());
+  for (std::size_t b = 0; b < codes.size(); ++b) {
+    if ((codes[b] & 0xf) > codec::kRadix || codes[b] >> 4 >= codec::kRadix) std::abort();
+    if ((codes[b] & 0xf) == codec::kRadix) return;
+  }
+  codec::pack_radix_tile(codes.data(), again.data());
+  if (!(again == fields)) std::abort();
+}
+
 }  // namespace
 }  // namespace unweight::testing
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   unweight::testing::decode_everywhere({data, size});
+  unweight::testing::unpack_and_pack({data, size});
   return 0;
 }

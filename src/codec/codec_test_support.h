@@ -16,6 +16,7 @@
 #include "analysis/exponent_stats.h"
 #include "codec/chunk_decoder.h"
 #include "codec/chunk_encoder.h"
+#include "codec/family_sizes.h"
 #include "codec/tile_kernels.h"
 
 namespace unweight::testing {
@@ -61,7 +62,7 @@ struct EncodedTensor {
     v.verbatim_positions = sections.verbatim_positions;
     v.verbatim_rows = sections.verbatim_rows;
     v.sign_mantissa = sections.sign_mantissa;
-    if (plan.family == Family::kPalette) v.codes = sections.codes;
+    if (plan.family != Family::kHuffman) v.codes = sections.codes;
     v.stream = sections.stream;
     return v;
   }
@@ -70,7 +71,7 @@ struct EncodedTensor {
     return 40 * sections.chunk_streams.size() + 8 * sections.verbatim_index.size() +
            2 * sections.verbatim_positions.size() + sections.verbatim_rows.size() +
            sections.sign_mantissa.size() + sections.stream.size() +
-           (plan.family == Family::kPalette ? sections.codes.size() : 0);
+           (plan.family == Family::kHuffman ? 0 : sections.codes.size());
   }
 };
 
@@ -118,9 +119,11 @@ inline codec::EncodePlan plan_for(std::span<const std::uint16_t> weights, std::u
                                   std::uint64_t cols, Family family) {
   analysis::ExponentCounts counts{};
   codec::tile_kernels().count_exponents(weights.data(), weights.size(), counts.data());
-  const analysis::PaletteChoice choice = analysis::choose_palette(counts);
+  const bool radix = family == Family::kRadix;
+  const analysis::PaletteChoice choice =
+      radix ? analysis::choose_radix_run(counts) : analysis::choose_palette(counts);
   codec::EncodePlan plan;
-  plan.family = Family::kPalette;
+  plan.family = radix ? Family::kRadix : Family::kPalette;
   plan.grid = {rows, cols};
   plan.palette = choice.exponents;
   plan.palette_is_run = choice.is_run;
@@ -185,8 +188,8 @@ inline std::vector<std::byte> blob_of(const EncodedTensor& tensor) {
   put_section(tensor.sections.verbatim_positions);
   put_section(tensor.sections.verbatim_rows);
   put_section(tensor.sections.sign_mantissa);
-  put_section(plan.family == Family::kPalette ? tensor.sections.codes
-                                              : std::vector<std::uint8_t>{});
+  put_section(plan.family == Family::kHuffman ? std::vector<std::uint8_t>{}
+                                              : tensor.sections.codes);
   put_section(tensor.sections.stream);
   return blob;
 }

@@ -18,7 +18,8 @@ constexpr std::uint64_t kSingleSymbolAt = 15;
 constexpr std::uint64_t kRowsAt = 16, kColsAt = 24, kPaletteAt = 32, kNumVerbatimRowsAt = 48;
 constexpr std::uint64_t kSectionTableAt = 80, kSectionEntryBytes = 24, kCodeLengthsAt = 256;
 constexpr char kMagicText[] = "UNWEIGHT";
-constexpr std::uint64_t kPaletteFamily = 1, kHuffmanFamily = 2, kBf16 = 1, kVersion = 1;
+constexpr std::uint64_t kPaletteFamily = 1, kHuffmanFamily = 2, kRadixFamily = 3;
+constexpr std::uint64_t kBf16 = 1, kVersion = 1;
 
 // "Sections": indices in the section table.
 enum Section : std::uint64_t {
@@ -41,6 +42,10 @@ constexpr std::uint64_t kStreamEntryBytes = 40, kLaneDeltasAt = 8;
 constexpr int kOffsetBits = 48, kMinLengthBits = 13;
 constexpr std::uint64_t kPairCount = 256;
 constexpr std::uint64_t kLongestCode = 13;
+
+// "Radix family": 448 bytes a tile, counted in words of 4 bytes, and what is left of step 3.
+constexpr std::uint64_t kRadixTileWords = 112, kRadixStep2At = 64, kRadixTileBytes = 448;
+constexpr std::uint64_t kRadixRestAt = 384, kDigits = 11;
 
 // "Verbatim rows": 8 weights of a lane.
 constexpr std::uint64_t kVerbatimRowWeights = 8;
@@ -112,7 +117,9 @@ class ReferenceDecoder {
     if (integer_at(kVersionAt, 2) != kVersion) return invalid("unknown version");
     if (byte_at(kDtypeAt) != kBf16) return invalid("unknown dtype");
     family_ = byte_at(kFamilyAt);
-    if (family_ != kPaletteFamily && family_ != kHuffmanFamily) return invalid("unknown family");
+    if (family_ != kPaletteFamily && family_ != kHuffmanFamily && family_ != kRadixFamily) {
+      return invalid("unknown family");
+    }
     tensor_.rows = integer_at(kRowsAt, 8);
     tensor_.cols = integer_at(kColsAt, 8);
     constexpr std::uint64_t kMaxDimension = kMaxTiles * kTileWeights;
@@ -160,7 +167,7 @@ class ReferenceDecoder {
     return overwrite_verbatim_rows(chunk);
   }
 
-  /// The chunk's rows end where the next chunk's begin.
+  /// The chunk's rows, or escapes, end where the next chunk's begin.
   Result<void> overwrite_verbatim_rows(std::uint64_t chunk) {
     UNWEIGHT_TRY_ASSIGN(const std::uint64_t first,
                         section_integer(kVerbatimIndexSection, 2 * chunk, 4));
@@ -171,6 +178,10 @@ class ReferenceDecoder {
     for (std::uint64_t n = first; n < end; ++n) {
       UNWEIGHT_TRY_ASSIGN(const std::uint64_t position,
                           section_integer(kVerbatimPositionsSection, n, 2));
+      if (family_ == kRadixFamily) {
+        UNWEIGHT_TRY(overwrite_escape(chunk, position, n));
+        continue;
+      }
       const std::uint64_t lane = position & 31, step = position >> 5 & 3;
       const std::uint64_t tile = chunk * kTilesPerChunk + (position >> 7);
       if (position >> 12 != 0 || tile >= num_tiles_) return invalid("a verbatim row in no tile");
@@ -180,6 +191,16 @@ class ReferenceDecoder {
         put(tile, lane, kVerbatimRowWeights * step + k, exponent);
       }
     }
+    return {};
+  }
+
+  /// Escape n is one weight; its position has the tile's number modulo 64.
+  Result<void> overwrite_escape(std::uint64_t chunk, std::uint64_t position, std::uint64_t n) {
+    const std::uint64_t k = position & 7, lane = position >> 3 & 31, step = position >> 8 & 3;
+    const std::uint64_t tile = chunk * kTilesPerChunk + (position >> 10 & 31);
+    if (tile % 64 != position >> 10 || tile >= num_tiles_) return invalid("an escape in no tile");
+    UNWEIGHT_TRY_ASSIGN(const std::uint64_t exponent, section_integer(kVerbatimRowsSection, n, 1));
+    put(tile, lane, 8 * step + k, exponent);
     return {};
   }
 
@@ -232,6 +253,11 @@ class ReferenceDecoder {
                           section_integer(kCodesSection, tile * 128 + lane * 4 + step, 4));
       return (word >> 4 * r & 0xf) | (word >> (16 + 4 * r) & 0xf) << 4;
     }
+    if (family_ == kRadixFamily) {
+      UNWEIGHT_TRY_ASSIGN(const std::uint64_t first, radix_digit(tile, lane, i));
+      UNWEIGHT_TRY_ASSIGN(const std::uint64_t second, radix_digit(tile, lane, i + 1));
+      return first | second << 4;
+    }
     if (pairs_in_order_.empty()) return byte_at(kSingleSymbolAt);  // one symbol, no bits
     // A code's most significant bit comes first in the stream.
     std::uint64_t bits = 0, first_code = 0, first_index = 0;
@@ -246,6 +272,30 @@ class ReferenceDecoder {
       first_index += num_codes_[length];
     }
     return invalid("bits that are no code");
+  }
+
+  /// The field of weight i is one of two in 14 bits.
+  Result<std::uint64_t> radix_digit(std::uint64_t tile, std::uint64_t lane, std::uint64_t i) {
+    const std::uint64_t step = i / 8, r = i / 2 % 4, j = i % 2;
+    const std::uint64_t words_at = tile * kRadixTileWords;
+    const std::uint64_t at[] = {words_at + 2 * lane, words_at + 2 * lane + 1,
+                                words_at + kRadixStep2At + lane};
+    std::uint64_t fields = 0;
+    if (step < 3) {
+      UNWEIGHT_TRY_ASSIGN(const std::uint64_t word, section_integer(kCodesSection, at[step], 4));
+      fields = word >> 16 * j & 0x3fff;
+    } else {
+      UNWEIGHT_TRY_ASSIGN(
+          const std::uint64_t rest,
+          section_integer(kCodesSection, tile * kRadixTileBytes + kRadixRestAt + 2 * lane + j, 1));
+      fields = rest << 6;
+      for (std::uint64_t s = 0; s < 3; ++s) {
+        UNWEIGHT_TRY_ASSIGN(const std::uint64_t word, section_integer(kCodesSection, at[s], 4));
+        fields |= (word >> (16 * j + 14) & 3) << 2 * s;
+      }
+    }
+    const std::uint64_t field = fields >> 7 * (r / 2) & 0x7f;
+    return r % 2 == 0 ? field / kDigits : field % kDigits;
   }
 
   /// A byte's bit 0 comes first.

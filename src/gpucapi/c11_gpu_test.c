@@ -185,6 +185,7 @@ static int on_device(void) {
   fill(weights);
   round_trip(weights, decoded, UW_FAMILY_PALETTE);
   round_trip(weights, decoded, UW_FAMILY_HUFFMAN);
+  round_trip(weights, decoded, UW_FAMILY_RADIX);
   free(weights);
   free(decoded);
   return 0;

@@ -13,7 +13,7 @@ static_assert(UW_GPU_BAD_INDEX == gpu::kStatusBadIndex);
 Result<Family> packed_family_from_c(uw_family family) {
   UNWEIGHT_TRY_ASSIGN(const std::optional<Family> known, family_from_c(family));
   if (known && *known != Family::kRaw) return *known;
-  return Error{ErrorCode::kInvalidArgument, "family must be palette or huffman"};
+  return Error{ErrorCode::kInvalidArgument, "family must be palette, huffman or radix"};
 }
 
 Result<void> check_dimensions(std::uint64_t rows, std::uint64_t cols) {
@@ -26,9 +26,8 @@ Result<gpu::Extents> extents_from_c(const uw_gpu_extents* extents) {
   UNWEIGHT_TRY_ASSIGN(const uw_gpu_extents c, read_options(extents));
   UNWEIGHT_TRY_ASSIGN(const Family family, packed_family_from_c(c.family));
   UNWEIGHT_TRY(check_dimensions(c.rows, c.cols));
-  const layout::TileGrid grid{c.rows, c.cols};
-  // Bounds that keep sums of section sizes far from overflow; an encoder never comes near them.
-  if (c.num_verbatim_rows > grid.padded_elems() / layout::kRowElems ||
+  // Bounds that keep sums of section sizes far from overflow; an encoder never goes beyond them.
+  if (c.num_verbatim_rows > layout::TileGrid{c.rows, c.cols}.padded_elems() ||
       c.stream_bytes > (std::uint64_t{1} << 48)) {
     return Error{ErrorCode::kInvalidArgument, "extents are larger than any tensor's"};
   }

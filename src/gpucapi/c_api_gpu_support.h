@@ -9,7 +9,7 @@
 
 namespace unweight::capi {
 
-/// kPalette or kHuffman; anything else is kInvalidArgument.
+/// A family of packed tensors; anything else is kInvalidArgument.
 [[nodiscard]] Result<Family> packed_family_from_c(uw_family family);
 
 [[nodiscard]] Result<gpu::Extents> extents_from_c(const uw_gpu_extents* extents);

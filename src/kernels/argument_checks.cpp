@@ -5,6 +5,7 @@
 
 #include "base/try.h"
 #include "codec/families_format.h"
+#include "codec/radix_format.h"
 #include "layout/tile_order.h"
 
 namespace unweight::kernels {
@@ -24,11 +25,21 @@ Result<void> check_section(const char* name, const void* section, bool has_bytes
 
 }  // namespace
 
+Result<void> check_family(Family family) {
+  switch (family) {
+    case Family::kPalette:
+    case Family::kHuffman:
+    case Family::kRadix:
+      return {};
+    case Family::kRaw:
+      break;
+  }
+  return invalid("packed tensor: family is none of palette, huffman and radix");
+}
+
 Result<void> check_tensor(const gpu::PackedTensor& tensor) {
   const gpu::Extents& e = tensor.extents;
-  if (e.family != Family::kPalette && e.family != Family::kHuffman) {
-    return invalid("packed tensor: family is neither palette nor huffman");
-  }
+  UNWEIGHT_TRY(check_family(e.family));
   const layout::TileGrid grid{e.rows, e.cols};
   if (!grid.representable()) {
     return invalid(
@@ -43,6 +54,10 @@ Result<void> check_tensor(const gpu::PackedTensor& tensor) {
     return invalid(
         fmt::format("packed tensor: a chunk's stream of {} bytes, at most {} are possible",
                     e.max_chunk_stream_bytes, codec::kMaxChunkStreamBytes));
+  }
+  if (e.family == Family::kRadix && e.num_verbatim_rows > codec::kMaxEscapes) {
+    return invalid(fmt::format("packed tensor: {} escapes, at most {} can be counted",
+                               e.num_verbatim_rows, codec::kMaxEscapes));
   }
   UNWEIGHT_TRY(check_section("record", tensor.record, true));
   UNWEIGHT_TRY(check_section("chunk_streams", tensor.chunk_streams, huffman && tiles));

@@ -17,6 +17,8 @@ inline constexpr std::size_t kSectionAlignment = 16;
   return reinterpret_cast<std::uintptr_t>(p) % bytes == 0;
 }
 
+/// Of a packed tensor: not raw, and none that nobody knows.
+Result<void> check_family(Family family);
 /// Family, dimensions, every section that the family has: there and aligned.
 Result<void> check_tensor(const gpu::PackedTensor& tensor);
 /// Same dimensions as the tensor, stride, pointer.

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/try.h"
+#include "codec/radix_format.h"
 #include "kernels/packed_places.h"
 #include "kernels/tensor_record.h"
 #include "packed/encode_plan.h"
@@ -45,6 +46,9 @@ Extents worst_case_extents(Family family, std::uint64_t rows, std::uint64_t cols
   if (family == Family::kHuffman) {
     extents.stream_bytes = grid.num_chunks() * kMaxMeanChunkBytes + codec::kStreamTailBytes;
   }
+  if (family == Family::kRadix) {  // padding is never an escape
+    extents.num_verbatim_rows = std::min(grid.num_elems(), codec::kMaxEscapes);
+  }
   return extents;
 }
 
@@ -78,8 +82,11 @@ PackedTensor place_packed_tensor(const Extents& extents, std::byte* memory) {
 }
 
 std::uint64_t encode_workspace_bytes(Family family, std::uint64_t rows, std::uint64_t cols) {
-  if (family != Family::kHuffman) return 0;
   const layout::TileGrid grid{rows, cols};
+  if (family == Family::kRadix) {
+    return packed::align_up(grid.num_tiles() * sizeof(std::uint16_t));
+  }
+  if (family != Family::kHuffman) return 0;
   return packed::align_up(grid.num_tiles() * layout::kTileCodeSectionBytes) +
          packed::align_up(grid.num_chunks() * sizeof(std::uint32_t));
 }

@@ -7,6 +7,7 @@
 
 #include "base/hash.h"
 #include "base/try.h"
+#include "codec/radix_format.h"
 #include "gpu/device_memory.h"
 #include "kernels/argument_checks.h"
 #include "kernels/packed_places.h"
@@ -36,7 +37,7 @@ Result<Encoded> encode_with(const DeviceMatrix& weights, const Extents& extents,
   return encoded;
 }
 
-// If the first room for verbatim rows was not enough: for what that run counted.
+// If the first room for verbatim rows or escapes was not enough: for what that run counted.
 Result<Encoded> encode_fitting(const DeviceMatrix& weights, Family family, Stream stream) {
   UNWEIGHT_TRY_ASSIGN(const DeviceBuffer workspace, DeviceBuffer::allocate(encode_workspace_bytes(
                                                         family, weights.rows, weights.cols)));
@@ -44,6 +45,12 @@ Result<Encoded> encode_fitting(const DeviceMatrix& weights, Family family, Strea
   UNWEIGHT_TRY_ASSIGN(Encoded encoded, encode_with(weights, extents, workspace, stream));
   if (encoded.record.outcome.fits) return encoded;
   extents.num_verbatim_rows = encoded.record.outcome.num_verbatim_rows;
+  if (family == Family::kRadix && extents.num_verbatim_rows > codec::kMaxEscapes) {
+    return Error{
+        ErrorCode::kInvalidArgument,
+        fmt::format("{} of {} x {} weights are escapes, at most {} can be counted",
+                    extents.num_verbatim_rows, weights.rows, weights.cols, codec::kMaxEscapes)};
+  }
   encoded = {};
   UNWEIGHT_TRY_ASSIGN(encoded, encode_with(weights, extents, workspace, stream));
   if (encoded.record.outcome.fits) return encoded;
@@ -128,9 +135,7 @@ Result<void> upload(std::span<const std::byte> blob, const PackedTensor& tensor,
 
 Result<std::vector<std::byte>> encode_blob(const DeviceMatrix& weights, Family family,
                                            Stream stream) {
-  if (family != Family::kPalette && family != Family::kHuffman) {
-    return Error{ErrorCode::kInvalidArgument, "family is neither palette nor huffman"};
-  }
+  UNWEIGHT_TRY(kernels::check_family(family));
   Extents extents{family, weights.rows, weights.cols, 0, 0, 0};
   if (!layout::TileGrid{weights.rows, weights.cols}.representable()) {
     return Error{ErrorCode::kInvalidArgument,

@@ -39,17 +39,29 @@ DecodeParams make_params(const PackedTensor& tensor, const DecodeOptions& option
   return p;
 }
 
+cudaError_t launch_family(Family family, const DecodeParams& params, const DecodeTarget& target,
+                          const LaunchLimits& limits, std::uint32_t max_sms, Stream stream) {
+  switch (family) {
+    case Family::kPalette:
+      return kernels::launch_palette_decode(params, target, limits, max_sms, stream);
+    case Family::kHuffman:
+      return kernels::launch_huffman_decode(params, target, limits, max_sms, stream);
+    case Family::kRadix:
+      return kernels::launch_radix_decode(params, target, limits, max_sms, stream);
+    case Family::kRaw:
+      break;
+  }
+  return cudaErrorInvalidValue;
+}
+
 Result<void> launch(const PackedTensor& tensor, const DecodeTarget& target, Stream stream,
                     const DecodeOptions& options) {
   const DecodeParams params = make_params(tensor, options);
   if (params.grid.num_tiles() == 0) return {};
   UNWEIGHT_TRY_ASSIGN(const LaunchLimits limits, launch_limits());
-  const std::uint32_t max_sms = options.launch.max_sms;
-  const cudaError_t status =
-      tensor.extents.family == Family::kHuffman
-          ? kernels::launch_huffman_decode(params, target, limits, max_sms, stream)
-          : kernels::launch_palette_decode(params, target, limits, max_sms, stream);
-  return cuda_result(status, "decode");
+  return cuda_result(
+      launch_family(tensor.extents.family, params, target, limits, options.launch.max_sms, stream),
+      "decode");
 }
 
 Result<void> check_huffman(const PackedTensor& tensor) {

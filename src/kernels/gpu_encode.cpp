@@ -42,7 +42,7 @@ EncodeParams make_params(const DeviceMatrix& weights, const PackedTensor& out,
   p.grid = {weights.rows, weights.cols};
   p.stride_elems = weights.row_stride_elems;
   p.rows_are_vectors = kernels::is_aligned(weights.data, 16) && weights.row_stride_elems % 8 == 0;
-  p.huffman = extents.family == Family::kHuffman;
+  p.family = extents.family;
   p.record = reinterpret_cast<TensorRecord*>(out.record);
   p.sign_mantissa = reinterpret_cast<std::uint8_t*>(out.sign_mantissa);
   p.verbatim_index = reinterpret_cast<codec::VerbatimIndexEntry*>(out.verbatim_index);
@@ -50,7 +50,7 @@ EncodeParams make_params(const DeviceMatrix& weights, const PackedTensor& out,
   p.verbatim_rows = reinterpret_cast<std::uint8_t*>(out.verbatim_rows);
   p.verbatim_capacity = extents.num_verbatim_rows;
   p.stream_capacity = extents.stream_bytes;
-  if (p.huffman) {
+  if (p.huffman()) {
     p.codes = reinterpret_cast<std::uint8_t*>(workspace);
     p.chunk_streams = reinterpret_cast<codec::ChunkStreamEntry*>(out.chunk_streams);
     p.chunk_bytes = reinterpret_cast<std::uint32_t*>(
@@ -58,6 +58,7 @@ EncodeParams make_params(const DeviceMatrix& weights, const PackedTensor& out,
     p.stream = reinterpret_cast<std::uint8_t*>(out.stream);
   } else {
     p.codes = reinterpret_cast<std::uint8_t*>(out.codes);
+    p.tile_escapes = reinterpret_cast<std::uint16_t*>(workspace);
   }
   return p;
 }
@@ -72,11 +73,14 @@ Result<void> launch_all(const EncodeParams& p, std::uint32_t sms, Stream stream)
   }
   UNWEIGHT_TRY_CUDA(kernels::launch_choose_palette(p, stream));
   if (tiles) UNWEIGHT_TRY_CUDA(kernels::launch_split_tiles(p, sms, stream));
-  if (p.huffman) UNWEIGHT_TRY_CUDA(kernels::launch_build_code(p, stream));
-  if (p.huffman && tiles) UNWEIGHT_TRY_CUDA(kernels::launch_measure_lanes(p, sms, stream));
+  if (p.huffman()) UNWEIGHT_TRY_CUDA(kernels::launch_build_code(p, stream));
+  if (p.huffman() && tiles) UNWEIGHT_TRY_CUDA(kernels::launch_measure_lanes(p, sms, stream));
   UNWEIGHT_TRY_CUDA(kernels::launch_place_chunks(p, stream));
-  if (tiles) UNWEIGHT_TRY_CUDA(kernels::launch_gather_verbatim(p, sms, stream));
-  if (p.huffman && tiles) UNWEIGHT_TRY_CUDA(kernels::launch_encode_streams(p, sms, stream));
+  if (tiles) {
+    UNWEIGHT_TRY_CUDA(p.family == Family::kRadix ? kernels::launch_gather_escapes(p, sms, stream)
+                                                 : kernels::launch_gather_verbatim(p, sms, stream));
+  }
+  if (p.huffman() && tiles) UNWEIGHT_TRY_CUDA(kernels::launch_encode_streams(p, sms, stream));
   return {};
 }
 

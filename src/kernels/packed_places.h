@@ -30,8 +30,8 @@ namespace unweight::kernels {
           tensor.stream};
 }
 
-/// Extents to encode into before anything is known. Verbatim rows are rare in what is worth
-/// packing: room for one row in 64; where that is not enough, the outcome says what is.
+/// Extents to encode into before anything is known. Verbatim rows and escapes are rare in what is
+/// worth packing: room for one in 64; where that is not enough, the outcome says what is.
 [[nodiscard]] inline gpu::Extents first_extents(Family family, std::uint64_t rows,
                                                 std::uint64_t cols) {
   gpu::Extents extents = gpu::worst_case_extents(family, rows, cols);

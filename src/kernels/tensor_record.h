@@ -32,13 +32,14 @@ struct TensorRecord {
   gpu::EncodeOutcome outcome;    ///< encoder only; zero in records of blobs
   codec::Palette palette;        ///< strictly ascending exponents
   std::uint8_t palette_is_run;   ///< 1: palette[i] == palette[0] + i
-  std::uint8_t padding_code;     ///< palette code of padding and of weights outside
+  std::uint8_t padding_code;     ///< palette code of padding and of weights outside; kRadix: digit
   std::uint8_t max_code_length;  ///< kHuffman
   std::uint8_t single_symbol;    ///< kHuffman, max_code_length 0: the only pair
   std::uint32_t reserved;
   codec::CodeLengths code_lengths;                        ///< kHuffman
   std::array<std::uint16_t, codec::kNumPairs> code_bits;  ///< encoder only: first bit in bit 0
-  std::array<std::uint8_t, 256> code_of;  ///< encoder only: exponent -> code, or kNotInPalette
+  /// Encoder only: exponent -> code (kRadix: digit), or kNotInPalette.
+  std::array<std::uint8_t, 256> code_of;
   std::array<std::uint64_t, 256> exponent_counts;           ///< encoder only
   std::array<std::uint64_t, codec::kNumPairs> pair_counts;  ///< encoder only
   alignas(16) std::array<std::uint16_t, codec::kDecodeTableSize> decode_table;

@@ -72,7 +72,9 @@ class CudaDecoder final : public EngineDecoder {
     packed_ = {};
     if (found == 0) return {};
     return Error{ErrorCode::kInvalidFormat,
-                 "section stream: codes do not end where their strings do"};
+                 (found & gpu::kStatusStreamMismatch) != 0
+                     ? "section stream: codes do not end where their strings do"
+                     : "an index points outside its section"};
   }
 
   Result<void> read_rows(std::uint64_t first, std::uint64_t count,

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/try.h"
+#include "codec/radix_format.h"
 #include "kernels/compare.h"
 #include "kernels/packed_places.h"
 #include "kernels/section_download.h"
@@ -17,6 +18,16 @@ namespace unweight::load {
 namespace {
 
 using gpu::DeviceBuffer;
+
+/// Weights whose exponent is no digit of a radix plan.
+std::uint64_t num_escapes(const codec::EncodePlan& plan,
+                          const std::array<std::uint64_t, 256>& exponent_counts) {
+  std::uint64_t escapes = 0;
+  for (std::uint32_t e = 0; e < exponent_counts.size(); ++e) {
+    if (e - plan.palette[0] >= codec::kRadix) escapes += exponent_counts[e];
+  }
+  return escapes;
+}
 
 std::uint64_t matrix_bytes(const layout::TileGrid& grid) {
   return grid.num_elems() * sizeof(std::uint16_t);
@@ -73,9 +84,11 @@ class CudaEncoder final : public EngineEncoder {
     UNWEIGHT_TRY(scope.result());
     gpu::Extents extents = tensor_.extents;
     extents.family = plan.family;
-    extents.num_verbatim_rows = record_.outcome.num_verbatim_rows;
+    extents.num_verbatim_rows = plan.family == Family::kRadix
+                                    ? num_escapes(plan, record_.exponent_counts)
+                                    : record_.outcome.num_verbatim_rows;
     extents.max_chunk_stream_bytes = 0;
-    if (plan.family == Family::kPalette) {
+    if (plan.family != Family::kHuffman) {
       extents.stream_bytes = 0;
       UNWEIGHT_TRY(run(extents));
     } else if (!record_.outcome.fits) {
@@ -145,7 +158,7 @@ class CudaEncoder final : public EngineEncoder {
     const bool same_palette =
         plan.palette == record_.palette && plan.padding_code == record_.padding_code;
     const bool same_code =
-        plan.family == Family::kPalette || (plan.code.lengths == record_.code_lengths &&
+        plan.family != Family::kHuffman || (plan.code.lengths == record_.code_lengths &&
                                             plan.code.single_symbol == record_.single_symbol);
     if (same_palette && same_code) return {};
     return Error{ErrorCode::kInternal, same_palette

@@ -27,6 +27,13 @@ std::uint64_t& place_of(TensorPlace& place, SectionId id) {
   return place.sections[static_cast<std::size_t>(id)];
 }
 
+/// What a tensor stored in this family will be.
+Family resident_family(Family stored, gpu::LoadOptions::Resident resident) {
+  const bool transcoded =
+      stored == Family::kHuffman && resident == gpu::LoadOptions::Resident::kPalette;
+  return transcoded ? Family::kPalette : stored;
+}
+
 /// The tensor is stored as Huffman and will be a palette tensor.
 bool is_transcoded(const PackedHeader& header, const TensorPlace& place) {
   return static_cast<Family>(header.family) == Family::kHuffman && place.family == Family::kPalette;
@@ -35,9 +42,7 @@ bool is_transcoded(const PackedHeader& header, const TensorPlace& place) {
 TensorPlace place_packed(const PackedHeader& header, gpu::LoadOptions::Resident resident,
                          std::uint64_t begin) {
   TensorPlace place;
-  place.family = resident == gpu::LoadOptions::Resident::kPalette
-                     ? Family::kPalette
-                     : static_cast<Family>(header.family);
+  place.family = resident_family(static_cast<Family>(header.family), resident);
   place.begin = begin;
   const bool transcoded = is_transcoded(header, place);
   // The blob lies in the arena as from this section on; unsigned differences may wrap in between.

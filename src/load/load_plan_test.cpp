@@ -151,7 +151,8 @@ void check_plan(const BundleListing& listing, Resident resident, bool verify,
     using packed::SectionId;
     const gpu::PackedTensor placed = placed_tensor(tensor.header, place, memory.arena.data());
     const auto stored_family = static_cast<Family>(tensor.header.family);
-    EXPECT_EQ(place.family, resident == Resident::kPalette ? Family::kPalette : stored_family);
+    const bool transcoded = stored_family == Family::kHuffman && resident == Resident::kPalette;
+    EXPECT_EQ(place.family, transcoded ? Family::kPalette : stored_family);
     EXPECT_EQ(placed.extents.family, place.family);
     EXPECT_EQ(placed.extents.num_verbatim_rows, tensor.header.num_verbatim_rows);
     const auto expect = [&](SectionId id, const std::byte* at) {
@@ -165,7 +166,7 @@ void check_plan(const BundleListing& listing, Resident resident, bool verify,
     if (place.family == Family::kHuffman) {
       expect(SectionId::kChunkStreams, placed.chunk_streams);
       expect(SectionId::kStream, placed.stream);
-    } else if (stored_family == Family::kPalette) {
+    } else if (!transcoded) {
       expect(SectionId::kCodes, placed.codes);
     } else {
       const layout::TileGrid grid{tensor.header.rows, tensor.header.cols};
@@ -180,7 +181,7 @@ void check_plan(const BundleListing& listing, Resident resident, bool verify,
 }
 
 TEST_F(LoadPlanTest, EveryByteGoesToItsPlaceOnce) {
-  for (const auto family : {Family::kHuffman, Family::kPalette}) {
+  for (const auto family : {Family::kHuffman, Family::kPalette, Family::kRadix}) {
     const auto listing = list(make_bundle(family));
     ASSERT_TRUE(listing) << listing.error().message;
     ASSERT_EQ(listing->tensors.size(), 6u);

@@ -190,7 +190,7 @@ void consider_wgmma(const MatmulProblem& problem, const DeviceShape& device, std
 const MatmulConfig* tuned_config(const MatmulProblem& p, const DeviceShape& device,
                                  std::uint32_t max_sms) {
   if (device.num_sms != kTunedNumSms || max_sms != 0 || p.swiglu ||
-      p.form != gpu::WeightForm::kPalette) {
+      (p.form != gpu::WeightForm::kPalette && p.form != gpu::WeightForm::kRadix)) {
     return nullptr;
   }
   for (const TunedConfig& t : kTunedConfigs) {

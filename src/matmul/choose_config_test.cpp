@@ -22,7 +22,8 @@ constexpr std::uint64_t kDimensions[] = {0,    1,    7,    16,    17,    64,    
                                          1024, 4096, 6144, 14336, 28672, 57344, 128256, 1 << 20};
 constexpr std::uint64_t kTokens[] = {0,  1,   8,   9,   16,   17,   32,     33,
                                      64, 100, 128, 256, 1000, 8192, 1 << 20};
-constexpr WeightForm kForms[] = {WeightForm::kPalette, WeightForm::kExponents, WeightForm::kTiles};
+constexpr WeightForm kForms[] = {WeightForm::kPalette, WeightForm::kExponents, WeightForm::kTiles,
+                                 WeightForm::kRadix};
 
 template <typename F>
 void for_each_problem(F f) {
@@ -95,6 +96,37 @@ TEST(ChooseConfig, SaysWhatIsTooLarge) {
   ASSERT_FALSE(config.ok());
   EXPECT_EQ(config.error().code, ErrorCode::kInvalidArgument);
   EXPECT_NE(config.error().message.find("2^20"), std::string::npos) << config.error().message;
+}
+
+// Tiles of 448 bytes: an odd number of them ends between two places where boxes may begin.
+TEST(MatmulGeometry, RadixBoxesAreAlignedAndItsScratchIsItsOwn) {
+  MatmulConfig c;
+  c.num_stages = 3;
+  for (const auto kernel : {MatmulConfig::Kernel::kMma, MatmulConfig::Kernel::kWgmma}) {
+    for (const bool swiglu : {false, true}) {
+      for (const std::uint32_t strips : {1u, 2u, 3u, 6u, 7u}) {
+        for (const std::uint32_t tiles : {1u, 2u, 3u}) {
+          c.kernel = kernel;
+          c.tokens_per_tile = 32;
+          c.strips_per_tile = strips;
+          c.tiles_per_stage = tiles;
+          const auto g = geometry_of({1000, 1000, 100, WeightForm::kRadix, swiglu}, c, {});
+          if (!g.ok()) continue;  // swiglu with an odd number of strips
+          const std::uint32_t first = tiles * (32 * 128 + strips * 1024);
+          const std::uint32_t box = tiles * strips / g->num_matrices * 448;
+          const std::uint32_t next = box + box_padding(box);
+          EXPECT_EQ((first + next) % kBoxAlignment, 0u);
+          EXPECT_LT(next, box + kBoxAlignment);
+          EXPECT_GE(g->stage_bytes, first + g->num_matrices * next);
+          const std::uint32_t warps =
+              kernel == MatmulConfig::Kernel::kWgmma ? kWgmmaConsumerWarps : strips;
+          EXPECT_GE(g->scratch_offset, g->stage_bytes * c.num_stages);
+          EXPECT_EQ(g->scratch_offset % 16, 0u);
+          EXPECT_EQ(g->barrier_offset, g->scratch_offset + warps * kEscapeScratchBytes);
+        }
+      }
+    }
+  }
 }
 
 TEST(MatmulGeometry, NamesTheFieldThatDoesNotFit) {

@@ -46,14 +46,20 @@ Result<void> check_section(const void* section, const char* name) {
   return {};
 }
 
+/// Of forms that are multiplied as they were encoded.
+Family family_of(WeightForm form) {
+  return form == WeightForm::kRadix ? Family::kRadix : Family::kPalette;
+}
+
 Result<void> check_weights(const MatmulWeights& weights, const char* name) {
   const Extents& extents = weights.packed.extents;
   if (extents.rows == 0 || extents.cols == 0) return {};
   switch (weights.form) {
     case WeightForm::kPalette:
-      if (extents.family != Family::kPalette) {
-        return bad(
-            fmt::format("{}: form palette, but the packed tensor is of another family", name));
+    case WeightForm::kRadix:
+      if (extents.family != family_of(weights.form)) {
+        return bad(fmt::format("{}: form {}, but the packed tensor is of another family", name,
+                               weight_form_name(weights.form)));
       }
       return kernels::check_tensor(weights.packed);
     case WeightForm::kExponents:
@@ -86,11 +92,16 @@ matmul::WeightPointers pointers_of(const MatmulWeights& weights) {
   matmul::WeightPointers p{};
   switch (weights.form) {
     case WeightForm::kPalette:
+    case WeightForm::kRadix:
       p.record = reinterpret_cast<const kernels::TensorRecord*>(t.record);
       p.verbatim_index = reinterpret_cast<const codec::VerbatimIndexEntry*>(t.verbatim_index);
       p.verbatim_positions = reinterpret_cast<const codec::VerbatimPosition*>(t.verbatim_positions);
       p.verbatim_rows = reinterpret_cast<const std::uint8_t*>(t.verbatim_rows);
       p.num_verbatim_rows = t.extents.num_verbatim_rows;
+      if (p.num_verbatim_rows == 0) {  // kRadix reads one even so: of anything that is there
+        p.verbatim_positions = reinterpret_cast<const codec::VerbatimPosition*>(t.record);
+        p.verbatim_rows = reinterpret_cast<const std::uint8_t*>(t.record);
+      }
       p.first = reinterpret_cast<const std::uint8_t*>(t.sign_mantissa);
       p.second = reinterpret_cast<const std::uint8_t*>(t.codes);
       break;
@@ -179,6 +190,7 @@ MatmulParams make_params(const Operands& o, const MatmulConfig& config, const Ge
   p.num_stages = config.num_stages;
   p.stage_bytes = g.stage_bytes;
   p.epilogue_offset = g.epilogue_offset;
+  p.scratch_offset = g.scratch_offset;
   p.barrier_offset = g.barrier_offset;
   return p;
 }
@@ -219,6 +231,8 @@ cudaError_t launch(const MatmulParams& params, const TensorMaps& maps, WeightFor
       return launch_form<WeightForm::kExponents>(params, maps, config, launch_config);
     case WeightForm::kTiles:
       return launch_form<WeightForm::kTiles>(params, maps, config, launch_config);
+    case WeightForm::kRadix:
+      return launch_form<WeightForm::kRadix>(params, maps, config, launch_config);
   }
   return cudaErrorInvalidValue;
 }
@@ -281,6 +295,8 @@ const char* weight_form_name(WeightForm form) {
       return "exponents";
     case WeightForm::kTiles:
       return "bf16-tiles";
+    case WeightForm::kRadix:
+      return "radix";
   }
   return "unknown";
 }

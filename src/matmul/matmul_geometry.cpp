@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <string>
 
+#include "codec/radix_format.h"
 #include "layout/tile_order.h"
 #include "matmul/matmul_limits.h"
 
@@ -90,11 +91,27 @@ Result<void> check_fields(const MatmulProblem& problem, const MatmulConfig& c) {
   return {};
 }
 
+std::uint32_t consumer_warps(const MatmulConfig& c) {
+  return c.kernel == Kernel::kWgmma ? kWgmmaConsumerWarps
+                                    : divide_up(c.strips_per_tile, c.strips_per_warp) * c.k_warps;
+}
+
 /// Of the buffer of partial sums for `tokens` tokens; with k_parts, of the shares that other CTAs
 /// send besides (exchange_sums()).
 std::uint32_t sums_bytes(const MatmulConfig& c, std::uint32_t tokens) {
   const std::uint32_t received = tokens / c.k_parts * (c.k_parts - 1);
   return c.k_warps * (tokens + received) * (c.strips_per_tile * layout::kTileRows + 4) * 4;
+}
+
+/// Of a stage as work_items.cuh's StageMap lays it out.
+std::uint64_t stage_bytes(const MatmulProblem& problem, const MatmulConfig& c) {
+  const std::uint32_t matrices = problem.swiglu ? 2 : 1;
+  const TileSections sections = tile_sections(problem.form);
+  const std::uint64_t tiles = c.tiles_per_stage;
+  const std::uint64_t second = tiles * (c.strips_per_tile / matrices) * sections.second;
+  return tiles * (std::uint64_t{c.tokens_per_tile} * kTokenTileBytes +
+                  std::uint64_t{c.strips_per_tile} * sections.first) +
+         matrices * (second + box_padding(static_cast<std::uint32_t>(second)));
 }
 
 }  // namespace
@@ -107,6 +124,8 @@ TileSections tile_sections(gpu::WeightForm form) {
       return {layout::kTileByteSectionBytes, layout::kTileByteSectionBytes};
     case gpu::WeightForm::kTiles:
       return {layout::kTileWeightSectionBytes, 0};
+    case gpu::WeightForm::kRadix:
+      return {layout::kTileByteSectionBytes, codec::kTileRadixSectionBytes};
   }
   return {};
 }
@@ -134,13 +153,9 @@ Result<Geometry> geometry_of(const MatmulProblem& problem, const MatmulConfig& c
 
   const std::uint32_t sms = c.max_sms == 0 ? device.num_sms : std::min(c.max_sms, device.num_sms);
   g.num_threads =
-      c.kernel == Kernel::kWgmma
-          ? kWgmmaThreads
-          : layout::kLanes * (divide_up(c.strips_per_tile, c.strips_per_warp) * c.k_warps + 1);
+      c.kernel == Kernel::kWgmma ? kWgmmaThreads : layout::kLanes * (consumer_warps(c) + 1);
 
-  const std::uint64_t stage = std::uint64_t{c.tiles_per_stage} *
-                              (std::uint64_t{c.tokens_per_tile} * kTokenTileBytes +
-                               std::uint64_t{c.strips_per_tile} * tile_bytes(problem.form));
+  const std::uint64_t stage = stage_bytes(problem, c);
   if (stage > device.max_shared_bytes) return bad("a stage does not fit in shared memory");
   g.stage_bytes = round_up(static_cast<std::uint32_t>(stage), 1024);
   const std::uint32_t ring = g.stage_bytes * c.num_stages;
@@ -150,11 +165,14 @@ Result<Geometry> geometry_of(const MatmulProblem& problem, const MatmulConfig& c
                                                                   : 8),
                                       is_wgmma ? kWgmmaPlainBytes : 0);
   const std::uint64_t all = items * g.cluster_size;
+  const std::uint32_t scratch =
+      problem.form == gpu::WeightForm::kRadix ? consumer_warps(c) * kEscapeScratchBytes : 0;
   // The sums go where the ring was, unless a CTA goes on to another tile. Returns how many CTAs
   // there is room for.
   const auto place_sums = [&](bool in_ring) {
     g.epilogue_offset = in_ring ? 0 : ring;
-    g.barrier_offset = round_up(in_ring ? std::max(ring, sums) : ring + sums, 16);
+    g.scratch_offset = round_up(in_ring ? std::max(ring, sums) : ring + sums, 16);
+    g.barrier_offset = g.scratch_offset + scratch;
     g.shared_bytes = g.barrier_offset + kBarrierBytes;
     const std::uint32_t fit =
         (device.max_shared_bytes + kReservedSharedBytes) / (g.shared_bytes + kReservedSharedBytes);

@@ -22,7 +22,8 @@ struct Geometry {
   std::uint32_t num_matrices = 1;
   std::uint32_t num_k_tiles = 0;
   std::uint32_t num_row_groups = 0, num_m_tiles = 0, m_tiles_per_group = 1;
-  std::uint32_t stage_bytes = 0, epilogue_offset = 0, barrier_offset = 0, shared_bytes = 0;
+  std::uint32_t stage_bytes = 0, epilogue_offset = 0, scratch_offset = 0, barrier_offset = 0,
+                shared_bytes = 0;
   std::uint32_t num_ctas = 0, cluster_size = 1, num_threads = 0;
 };
 

@@ -14,6 +14,14 @@ inline constexpr std::uint32_t kReservedSharedBytes = 1024;  ///< of every CTA, 
 /// full[kMaxStages], empty[kMaxStages], and the one that sums from other CTAs arrive on.
 inline constexpr std::uint32_t kSumsBarrierOffset = 2 * kMaxStages * 8;
 inline constexpr std::uint32_t kBarrierBytes = kSumsBarrierOffset + 16;
+inline constexpr std::uint32_t kEscapeScratchBytes = 2048;  ///< radix: of a consumer warp, a tile
+
+/// What a tensor copy brings to shared memory, a box, begins at a multiple of this.
+inline constexpr std::uint32_t kBoxAlignment = 128;
+/// Bytes behind a box of `bytes` until the next one may begin.
+[[nodiscard]] constexpr std::uint32_t box_padding(std::uint32_t bytes) {
+  return (0u - bytes) % kBoxAlignment;
+}
 
 /// Most consumer warps of the mma kernel, for which registers for accumulators (strips x tokens / 2
 /// a lane) and fragments suffice. Where two CTAs fit on an SM, the next kernel's first stages

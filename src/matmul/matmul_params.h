@@ -21,13 +21,16 @@ namespace unweight::matmul {
 /// One weight matrix. Nothing that device memory says is trusted: num_verbatim_rows comes from the
 /// host and is where the arrays end.
 struct WeightPointers {
-  const kernels::TensorRecord* record;                ///< kPalette
-  const codec::VerbatimIndexEntry* verbatim_index;    ///< kPalette: [num_chunks]
-  const codec::VerbatimPosition* verbatim_positions;  ///< kPalette: [num_verbatim_rows]
-  const std::uint8_t* verbatim_rows;                  ///< kPalette: [num_verbatim_rows][8]
+  // kPalette; kRadix, whose escapes are where the verbatim rows are.
+  const kernels::TensorRecord* record;
+  const codec::VerbatimIndexEntry* verbatim_index;    ///< [num_chunks]
+  const codec::VerbatimPosition* verbatim_positions;  ///< [num_verbatim_rows]
+  const std::uint8_t* verbatim_rows;                  ///< [num_verbatim_rows][8]; kRadix: [1],
+                                                      ///< and the first of both can be read
   std::uint64_t num_verbatim_rows;
+
   const std::uint8_t* first;   ///< section of 1024 bytes a tile (sign_mantissa), or of 2048 (tiles)
-  const std::uint8_t* second;  ///< codes (512 bytes a tile) or exponents (1024)
+  const std::uint8_t* second;  ///< codes (512 bytes a tile, kRadix: 448) or exponents (1024)
 };
 
 /// An output tile is strips_per_tile strips x kTokens tokens. With swiglu the first half of its
@@ -58,6 +61,7 @@ struct MatmulParams {
   std::uint32_t tiles_per_stage, num_stages;
   std::uint32_t stage_bytes;      ///< multiple of 1024
   std::uint32_t epilogue_offset;  ///< of the reduction buffer in dynamic shared memory
+  std::uint32_t scratch_offset;   ///< kRadix: of the consumer warps' scratch
   std::uint32_t barrier_offset;   ///< of the barriers: full[kMaxStages], empty[kMaxStages]
 };
 

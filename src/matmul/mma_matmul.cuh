@@ -95,8 +95,8 @@ __global__ void __launch_bounds__(kMmaMaxThreads<kTokens, kStrips>,
     const std::uint32_t matrix = local / strips_each(params);
     in_matrix[s] = local % strips_each(params);
     first_at[s] = ptx::keep(map.first(local, 0) + 16 * lane);
-    second_at[s] = ptx::keep(map.second(local, 0) + 16 * lane);
-    decoders[s].begin_matrix(params, matrix);
+    second_at[s] = ptx::keep(map.second(local, 0) + kSecondLaneBytes<kForm> * lane);
+    decoders[s].begin_matrix(params, matrix, escape_scratch(params, ring, warp));
   }
   const std::uint32_t tokens_at = ptx::keep(token_offset(lane));
   RingPlace place;
@@ -126,7 +126,7 @@ __global__ void __launch_bounds__(kMmaMaxThreads<kTokens, kStrips>,
 #pragma unroll
       for (std::uint32_t s = 0; s < kStrips; ++s) {
         decoders[s].load(stage() + first_at[s] + t * kFirstBytes<kForm>,
-                         stage() + second_at[s] + t * kSecondBytes<kForm>);
+                         stage() + second_at[s] + t * kSecondBytes<kForm>, lane);
       }
     };
     // Arrives at the stage that has this warp's next tile, if there is one, and releases what has

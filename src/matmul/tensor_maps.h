@@ -29,7 +29,7 @@ struct TensorMaps {
 /// `x` is readable_by_tensor_copies(). Errors: kUnsupported (the driver has no tensor maps).
 Result<CUtensorMap> activation_map(const gpu::DeviceMatrix& x, std::uint32_t tokens);
 
-/// A section of `tile_bytes` a tile (a multiple of 128, at most 2048): boxes of `box_tiles` tiles x
+/// A section of `tile_bytes` a tile (a multiple of 16, at most 2048): boxes of `box_tiles` tiles x
 /// `box_strips` strips. `section` is 16-byte aligned. Errors: as activation_map().
 Result<CUtensorMap> section_map(const void* section, std::uint32_t tile_bytes,
                                 std::uint32_t num_k_tiles, std::uint32_t num_strips,

@@ -16,6 +16,14 @@
 
 namespace unweight::matmul {
 
+/// Verbatim rows or escapes that there are.
+[[nodiscard]] __device__ __forceinline__ std::uint64_t num_verbatim_rows(
+    const WeightPointers& weights) {
+  const gpu::EncodeOutcome& outcome = weights.record->outcome;
+  return outcome.fits ? min(weights.num_verbatim_rows, outcome.num_verbatim_rows)
+                      : weights.num_verbatim_rows;  // else an encoder's spare capacity
+}
+
 /// The verbatim rows of one strip in the order in which its tiles are decoded. Positions are
 /// clipped to the arrays, whatever the index says.
 class VerbatimRows {
@@ -32,7 +40,7 @@ class VerbatimRows {
       first_ = entry.x;
       if (tiles != 0) {
         end_ = chunk + 1 < num_chunks ? __ldg(&weights.verbatim_index[chunk + 1].first_verbatim_row)
-                                      : static_cast<std::uint32_t>(num_rows(weights));
+                                      : static_cast<std::uint32_t>(num_verbatim_rows(weights));
       }
     }
     load(weights, lane);
@@ -72,12 +80,6 @@ class VerbatimRows {
 
  private:
   static constexpr std::uint32_t kNone = 0xffff;  ///< of a tile that no chunk has
-  [[nodiscard]] __device__ __forceinline__ static std::uint64_t num_rows(
-      const WeightPointers& weights) {
-    const gpu::EncodeOutcome& outcome = weights.record->outcome;
-    return outcome.fits ? min(weights.num_verbatim_rows, outcome.num_verbatim_rows)
-                        : weights.num_verbatim_rows;  // else an encoder's spare capacity
-  }
   /// The next 32 rows of the chunk, one a lane.
   __device__ __forceinline__ void load(const WeightPointers& weights, std::uint32_t lane) {
     position_ = kNone;

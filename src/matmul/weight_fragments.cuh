@@ -8,11 +8,15 @@
 //               (a palette that is a run of exponents), or 4.3 (any other)
 //   kExponents  2 x 16 bytes of sign_mantissa, 2 x 16 of exponents         1.5
 //   kTiles      4 x 16 bytes: the registers themselves                     0
+//   kRadix      2 x 16 bytes of sign_mantissa, 8 + 4 + 2 of codes          4, and 2 for escapes
 #pragma once
 
 #include <cstdint>
 
 #include "kernels/palette_codes.cuh"
+#include "kernels/ptx/warp_moves.cuh"
+#include "kernels/radix_digits.cuh"
+#include "matmul/escape_stream.cuh"
 #include "matmul/matmul_params.h"
 #include "matmul/verbatim_fragments.cuh"
 
@@ -28,25 +32,15 @@ template <WeightForm kForm>
 inline constexpr std::uint32_t kSecondBytes =
     kForm == WeightForm::kPalette     ? layout::kTileCodeSectionBytes
     : kForm == WeightForm::kExponents ? layout::kTileByteSectionBytes
+    : kForm == WeightForm::kRadix     ? codec::kTileRadixSectionBytes
                                       : 0;
+/// Bytes between what two lanes read of a tile's second section: of the last plane, where there are
+/// several.
+template <WeightForm kForm>
+inline constexpr std::uint32_t kSecondLaneBytes = kForm == WeightForm::kRadix ? 2 : 16;
 
-__device__ __forceinline__ uint4 load_shared_16(std::uint32_t address) {
-  uint4 v;
-  asm volatile("ld.shared.v4.u32 {%0,%1,%2,%3}, [%4];"
-               : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w)
-               : "r"(address)
-               : "memory");
-  return v;
-}
-
-/// a * kFactor + c as one instruction: a compiler that is told "shift, mask, add" makes three, all
-/// for the pipe that has most to do.
-template <std::uint32_t kFactor>
-__device__ __forceinline__ std::uint32_t multiply_add(std::uint32_t a, std::uint32_t c) {
-  std::uint32_t d;
-  asm("mad.lo.u32 %0, %1, %2, %3;" : "=r"(d) : "r"(a), "n"(kFactor), "r"(c));
-  return d;
-}
+using kernels::multiply_add;
+using kernels::ptx::load_shared_16;
 
 /// Exponents of a step's codes (layout/tile_order.h), in place: a palette that is a run.
 __device__ __forceinline__ void exponents_of_run(std::uint32_t run_base, std::uint32_t codes,
@@ -85,32 +79,42 @@ __device__ __forceinline__ void join_step(std::uint32_t low, std::uint32_t high,
 /// A lane's fragments of a tile: a[k16 step][register].
 using Fragments = std::uint32_t[layout::kSteps][4];
 
-/// A lane's bytes of a tile as they are stored. `first` and `second` of load(): this lane's bytes
-/// of the tile's sections, 16 * lane from where they begin.
+/// Sign and mantissa of a lane's weights of a tile.
+struct SignMantissa {
+  uint4 bytes[2];
+
+  __device__ __forceinline__ void load(std::uint32_t first) {
+    bytes[0] = load_shared_16(first);
+    bytes[1] = load_shared_16(first + 512);
+  }
+  __device__ __forceinline__ void join(Fragments& a) const {
+    join_step(bytes[0].x, bytes[0].y, a[0]);
+    join_step(bytes[0].z, bytes[0].w, a[1]);
+    join_step(bytes[1].x, bytes[1].y, a[2]);
+    join_step(bytes[1].z, bytes[1].w, a[3]);
+  }
+};
+
+/// A lane's bytes of a tile as they are stored. `first` and `second` of load(): 16 * lane and
+/// kSecondLaneBytes * lane from where the tile's sections begin.
 template <WeightForm kForm>
 struct StoredTile;
 
 template <>
 struct StoredTile<WeightForm::kPalette> {
-  uint4 sign_mantissa[2], codes;
+  SignMantissa sign_mantissa;
+  uint4 codes;
 
-  __device__ __forceinline__ void load(std::uint32_t first, std::uint32_t second) {
-    sign_mantissa[0] = load_shared_16(first);
-    sign_mantissa[1] = load_shared_16(first + 512);
+  __device__ __forceinline__ void load(std::uint32_t first, std::uint32_t second, std::uint32_t) {
+    sign_mantissa.load(first);
     codes = load_shared_16(second);
-  }
-  __device__ __forceinline__ void join(Fragments& a) const {
-    join_step(sign_mantissa[0].x, sign_mantissa[0].y, a[0]);
-    join_step(sign_mantissa[0].z, sign_mantissa[0].w, a[1]);
-    join_step(sign_mantissa[1].x, sign_mantissa[1].y, a[2]);
-    join_step(sign_mantissa[1].z, sign_mantissa[1].w, a[3]);
   }
   __device__ __forceinline__ void decode(std::uint32_t run_base, Fragments& a) const {
     exponents_of_run(run_base, codes.x, a[0]);
     exponents_of_run(run_base, codes.y, a[1]);
     exponents_of_run(run_base, codes.z, a[2]);
     exponents_of_run(run_base, codes.w, a[3]);
-    join(a);
+    sign_mantissa.join(a);
   }
   /// Of a palette that is no run.
   __device__ __forceinline__ void decode_any(const codec::Palette& palette, Fragments& a) const {
@@ -119,29 +123,51 @@ struct StoredTile<WeightForm::kPalette> {
     kernels::step_exponents(registers, codes.y, a[1]);
     kernels::step_exponents(registers, codes.z, a[2]);
     kernels::step_exponents(registers, codes.w, a[3]);
-    join(a);
+    sign_mantissa.join(a);
+  }
+};
+
+template <>
+struct StoredTile<WeightForm::kRadix> {
+  SignMantissa sign_mantissa;
+  uint2 words01;
+  std::uint32_t word2, rest;
+
+  __device__ __forceinline__ void load(std::uint32_t first, std::uint32_t second,
+                                       std::uint32_t lane) {
+    sign_mantissa.load(first);
+    words01 = ptx::load_shared_8(second + 6 * lane);
+    word2 = ptx::load_shared_4(second + 2 * lane + codec::kRadixPlane1);
+    rest = ptx::load_shared_2(second + codec::kRadixPlane2);
+  }
+  /// Of all weights but the escapes, in place.
+  __device__ __forceinline__ void exponents(std::uint32_t run_base, Fragments& a) const {
+    std::uint32_t words[layout::kSteps];
+    kernels::radix_step_words(words01.x, words01.y, word2, rest, words);
+#pragma unroll
+    for (std::uint32_t s = 0; s < layout::kSteps; ++s) {
+      kernels::radix_exponents(run_base, words[s], a[s]);
+    }
   }
 };
 
 template <>
 struct StoredTile<WeightForm::kExponents> {
-  uint4 sign_mantissa[2], exponents[2];
+  SignMantissa sign_mantissa;
+  uint4 exponents[2];
 
-  __device__ __forceinline__ void load(std::uint32_t first, std::uint32_t second) {
-#pragma unroll
-    for (std::uint32_t i = 0; i < 2; ++i) {
-      sign_mantissa[i] = load_shared_16(first + 512 * i);
-      exponents[i] = load_shared_16(second + 512 * i);
-    }
+  __device__ __forceinline__ void load(std::uint32_t first, std::uint32_t second, std::uint32_t) {
+    sign_mantissa.load(first);
+    exponents[0] = load_shared_16(second);
+    exponents[1] = load_shared_16(second + 512);
   }
   __device__ __forceinline__ void decode(std::uint32_t, Fragments& a) const {
 #pragma unroll
     for (std::uint32_t i = 0; i < 2; ++i) {
       place_exponents(exponents[i].x, exponents[i].y, a[2 * i]);
       place_exponents(exponents[i].z, exponents[i].w, a[2 * i + 1]);
-      join_step(sign_mantissa[i].x, sign_mantissa[i].y, a[2 * i]);
-      join_step(sign_mantissa[i].z, sign_mantissa[i].w, a[2 * i + 1]);
     }
+    sign_mantissa.join(a);
   }
 };
 
@@ -149,7 +175,7 @@ template <>
 struct StoredTile<WeightForm::kTiles> {
   uint4 registers[layout::kSteps];
 
-  __device__ __forceinline__ void load(std::uint32_t first, std::uint32_t) {
+  __device__ __forceinline__ void load(std::uint32_t first, std::uint32_t, std::uint32_t) {
 #pragma unroll
     for (std::uint32_t s = 0; s < layout::kSteps; ++s) {
       registers[s] = load_shared_16(first + 512 * s);
@@ -183,17 +209,21 @@ __device__ __forceinline__ void clear_padding(std::uint32_t cols, std::uint32_t 
 
 /// Decodes strips of one matrix, every kStep-th tile from some tile on: load(), then decode(). A
 /// tile is special if it is anything but a whole tile of a palette that is a run, without verbatim
-/// rows, or if it is the last of a chunk that is decoded: one bit a tile, one branch.
+/// rows, or if it is the last of a chunk that is decoded: one bit a tile, one branch. Escapes are
+/// nothing special.
 template <WeightForm kForm>
 class StripDecoder {
  public:
-  __device__ __forceinline__ void begin_matrix(const MatmulParams& params, std::uint32_t matrix) {
+  /// `scratch`: kEscapeScratchBytes of the warp in shared memory, of kRadix.
+  __device__ __forceinline__ void begin_matrix(const MatmulParams& params, std::uint32_t matrix,
+                                               std::uint32_t scratch) {
     params_ = &params;
     weights_ = &params.weights[matrix];
-    if constexpr (kForm == WeightForm::kPalette) {
-      run_base_ = kernels::ptx::keep(weights_->record->palette[0] * 0x00800080u);
-      is_run_ = weights_->record->palette_is_run != 0;
+    scratch_ = scratch;
+    if constexpr (kForm == WeightForm::kPalette || kForm == WeightForm::kRadix) {
+      run_base_ = ptx::keep(kernels::radix_base(weights_->record->palette[0]));
     }
+    if constexpr (kForm == WeightForm::kPalette) is_run_ = weights_->record->palette_is_run != 0;
   }
 
   /// `step`: 1 .. 31.
@@ -201,19 +231,29 @@ class StripDecoder {
                                               std::uint32_t step, std::uint32_t lane) {
     step_ = step;
     strip_tile_ = strip * params_->num_k_tiles;
-    tile_ = kernels::ptx::keep(strip_tile_ + first_tile);
+    tile_ = ptx::keep(strip_tile_ + first_tile);
+    if constexpr (kForm == WeightForm::kRadix) {
+      escapes_.begin(*weights_, num_chunks(), tile_ / layout::kChunkTiles, lane);
+    }
     enter_chunk(tile_ / layout::kChunkTiles, lane);
     tile_ -= step;
   }
 
   /// The next tile. `first` and `second` as for StoredTile.
-  __device__ __forceinline__ void load(std::uint32_t first, std::uint32_t second) {
-    stored_.load(first, second);
+  __device__ __forceinline__ void load(std::uint32_t first, std::uint32_t second,
+                                       std::uint32_t lane) {
+    stored_.load(first, second, lane);
     tile_ += step_;
   }
   __device__ __forceinline__ void decode(std::uint32_t lane, Fragments& a) {
-    stored_.decode(run_base_, a);
     const std::uint32_t in_chunk = tile_ % layout::kChunkTiles;
+    if constexpr (kForm == WeightForm::kRadix) {
+      stored_.exponents(run_base_, a);
+      escapes_.patch(*weights_, in_chunk, scratch_, lane, a);
+      stored_.sign_mantissa.join(a);
+    } else {
+      stored_.decode(run_base_, a);
+    }
     if ((special_tiles_ >> in_chunk & 1) != 0) [[unlikely]] {
       if constexpr (kForm == WeightForm::kPalette) {
         if (!is_run_) stored_.decode_any(weights_->record->palette, a);
@@ -228,14 +268,18 @@ class StripDecoder {
   }
 
  private:
+  [[nodiscard]] __device__ __forceinline__ std::uint32_t num_chunks() const {
+    return (params_->num_strips * params_->num_k_tiles + layout::kChunkTiles - 1) /
+           layout::kChunkTiles;
+  }
   __device__ __forceinline__ void enter_chunk(std::uint32_t chunk, std::uint32_t lane) {
     special_tiles_ = 0;
     if constexpr (kForm == WeightForm::kPalette) {
-      const std::uint32_t num_chunks =
-          (params_->num_strips * params_->num_k_tiles + layout::kChunkTiles - 1) /
-          layout::kChunkTiles;
-      special_tiles_ = verbatim_.enter_chunk(*weights_, num_chunks, chunk, lane);
+      special_tiles_ = verbatim_.enter_chunk(*weights_, num_chunks(), chunk, lane);
       if (!is_run_) special_tiles_ = ~0u;
+    }
+    if constexpr (kForm == WeightForm::kRadix) {
+      escapes_.enter_chunk(*weights_, num_chunks(), chunk, lane);
     }
     if (params_->k % layout::kTileCols != 0) {  // the strip's last tile
       const std::uint32_t last = strip_tile_ + params_->num_k_tiles - 1;
@@ -247,13 +291,15 @@ class StripDecoder {
   const MatmulParams* params_ = nullptr;
   const WeightPointers* weights_ = nullptr;
   std::uint32_t run_base_ = 0;  ///< first exponent of a palette that is a run, in place, twice
+  std::uint32_t scratch_ = 0;   ///< kRadix
   bool is_run_ = true;
   std::uint32_t strip_tile_ = 0;  ///< first tile of the strip, in the matrix
   std::uint32_t tile_ = 0;        ///< in the matrix
   std::uint32_t step_ = 1;
   std::uint32_t special_tiles_ = 0;  ///< of the chunk
   StoredTile<kForm> stored_;
-  VerbatimRows verbatim_;
+  VerbatimRows verbatim_;  ///< kPalette
+  EscapeStream escapes_;   ///< kRadix
 };
 
 }  // namespace unweight::matmul

@@ -69,9 +69,10 @@ class TileMultiplier {
         lane_(lane),
         k_warp_(kTokens <= kMostTokensOfKWarps ? share.k_warp : 0),
         first_at_(ptx::keep(map_.first(share.strip, 0) + 16 * lane)),
-        second_at_(ptx::keep(map_.second(share.strip, 0) + 16 * lane)),
+        second_at_(ptx::keep(map_.second(share.strip, 0) + kSecondLaneBytes<kForm> * lane)),
         tile_in_stage_(k_warp_) {
-    decoder_.begin_matrix(params, share.strip / strips_each(params));
+    decoder_.begin_matrix(params, share.strip / strips_each(params),
+                          escape_scratch(params, ring, threadIdx.x / layout::kLanes));
   }
 
   /// acc = this warpgroup's tiles of [begin, end) of strip `strip` of its matrix.
@@ -140,7 +141,7 @@ class TileMultiplier {
   __device__ __forceinline__ void load() {
     const std::uint32_t stage = ring_ + place_.slot * params_.stage_bytes;
     decoder_.load(stage + first_at_ + tile_in_stage_ * kFirstBytes<kForm>,
-                  stage + second_at_ + tile_in_stage_ * kSecondBytes<kForm>);
+                  stage + second_at_ + tile_in_stage_ * kSecondBytes<kForm>, lane_);
   }
   /// A stage may be filled again as far as this warp is concerned; with multicast, by either CTA.
   __device__ __forceinline__ void release(std::uint32_t slot) const {

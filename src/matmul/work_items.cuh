@@ -12,14 +12,18 @@
 
 namespace unweight::matmul {
 
-namespace ptx = kernels::ptx;
-
 /// Bytes of one token in a 64-column tile of activations: one row of a 128-byte swizzle.
 inline constexpr std::uint32_t kTokenTileBytes = layout::kTileCols * 2;
 
 /// Strips of each matrix in an output tile. Local strip i is strip i % of it of matrix i / of it.
 __device__ __forceinline__ std::uint32_t strips_each(const MatmulParams& params) {
   return params.strips_per_tile / params.num_matrices;
+}
+
+/// Scratch of a consumer warp for its decoders.
+__device__ __forceinline__ std::uint32_t escape_scratch(const MatmulParams& params,
+                                                        std::uint32_t shared, std::uint32_t warp) {
+  return shared + params.scratch_offset + warp * kEscapeScratchBytes;
 }
 
 struct Item {
@@ -79,11 +83,15 @@ struct KRange {
 /// A stage in shared memory:
 ///   | activations: tiles_per_stage x [tokens][128 bytes, swizzled] |
 ///   | first sections: strips_per_tile x tiles_per_stage | second sections: the same |
+/// Each matrix's part of the sections is one box of a tensor copy and a whole number of
+/// kBoxAlignment bytes.
 template <WeightForm kForm, std::uint32_t kTokens>
 struct StageMap {
-  std::uint32_t tiles, strips;
+  std::uint32_t tiles, strips, strips_of_matrix;
   __device__ __forceinline__ explicit StageMap(const MatmulParams& params)
-      : tiles(params.tiles_per_stage), strips(params.strips_per_tile) {}
+      : tiles(params.tiles_per_stage),
+        strips(params.strips_per_tile),
+        strips_of_matrix(strips_each(params)) {}
   [[nodiscard]] __device__ __forceinline__ std::uint32_t tokens(std::uint32_t tile) const {
     return tile * (kTokens * kTokenTileBytes);
   }
@@ -93,7 +101,11 @@ struct StageMap {
   }
   [[nodiscard]] __device__ __forceinline__ std::uint32_t second(std::uint32_t strip,
                                                                 std::uint32_t tile) const {
-    return first(strips, 0) + (strip * tiles + tile) * kSecondBytes<kForm>;
+    const std::uint32_t at = first(strips, 0) + (strip * tiles + tile) * kSecondBytes<kForm>;
+    if constexpr (kSecondBytes<kForm> % kBoxAlignment == 0) return at;
+    return strip < strips_of_matrix
+               ? at
+               : at + box_padding(strips_of_matrix * tiles * kSecondBytes<kForm>);
   }
 };
 

@@ -37,10 +37,13 @@ Result<std::vector<std::byte>> encode_checked(MatrixView weights, const EncodeOp
     return Error{ErrorCode::kInvalidArgument,
                  "packing does not shrink this tensor: keep it as it is, or name a family"};
   }
-  const std::uint64_t bytes =
-      family == Family::kPalette ? analysis.palette_bytes : analysis.huffman_bytes;
-  return packed::encode_in_memory(weights, analyzer.plan(family), analysis.num_verbatim_rows, bytes,
-                                  options.self_check, pool);
+  if (!packed::can_hold(analysis, family)) {
+    return Error{ErrorCode::kInvalidArgument,
+                 "the radix family cannot count so many escapes: name another family"};
+  }
+  return packed::encode_in_memory(
+      weights, analyzer.plan(family), packed::num_verbatim(analysis, family),
+      packed::estimated_bytes(analysis, family), options.self_check, pool);
 }
 
 }  // namespace
@@ -53,6 +56,8 @@ const char* family_name(Family family) noexcept {
       return "palette";
     case Family::kHuffman:
       return "huffman";
+    case Family::kRadix:
+      return "radix";
   }
   return "unknown";
 }

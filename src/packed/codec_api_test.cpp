@@ -13,7 +13,7 @@
 namespace unweight::packed {
 namespace {
 
-constexpr std::array<Family, 2> kFamilies = {Family::kPalette, Family::kHuffman};
+constexpr std::array kFamilies = {Family::kPalette, Family::kHuffman, Family::kRadix};
 
 std::vector<std::byte> encode_or_fail(const TestMatrix& m, Family family, unsigned threads = 1) {
   auto blob = encode(m.view(), {.family = family, .num_threads = threads, .self_check = true});

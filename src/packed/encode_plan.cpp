@@ -3,7 +3,11 @@
 
 #include <algorithm>
 
+#include "codec/family_sizes.h"
+
 namespace unweight::packed {
+
+static_assert(analysis::kRadixRun == codec::kRadix);
 
 Result<codec::EncodePlan> make_palette_plan(const analysis::ExponentCounts& counts,
                                             const layout::TileGrid& grid) {
@@ -33,17 +37,51 @@ Result<codec::EncodePlan> make_huffman_plan(const codec::EncodePlan& palette_pla
   return plan;
 }
 
+codec::EncodePlan make_radix_plan(const analysis::ExponentCounts& counts,
+                                  const layout::TileGrid& grid) {
+  const analysis::PaletteChoice choice = analysis::choose_radix_run(counts);
+  codec::EncodePlan plan;
+  plan.family = Family::kRadix;
+  plan.grid = grid;
+  plan.palette = choice.exponents;
+  plan.palette_is_run = choice.is_run;
+  plan.padding_code = choice.padding_code;
+  return plan;
+}
+
+std::uint64_t num_verbatim(const TensorAnalysis& analysis, Family family) {
+  return family == Family::kRadix ? analysis.num_escapes : analysis.num_verbatim_rows;
+}
+
+bool can_hold(const TensorAnalysis& analysis, Family family) {
+  return family != Family::kRadix || analysis.num_escapes <= codec::kMaxEscapes;
+}
+
+std::uint64_t estimated_bytes(const TensorAnalysis& analysis, Family family) {
+  switch (family) {
+    case Family::kPalette:
+      return analysis.palette_bytes;
+    case Family::kHuffman:
+      return analysis.huffman_bytes;
+    case Family::kRadix:
+      return analysis.radix_bytes;
+    case Family::kRaw:
+      break;
+  }
+  return analysis.rows * analysis.cols * sizeof(std::uint16_t);
+}
+
 std::array<SectionEntry, kNumSections> section_layout(Family family, const layout::TileGrid& grid,
-                                                      std::uint64_t num_verbatim_rows) {
+                                                      std::uint64_t num_verbatim) {
   const bool huffman = family == Family::kHuffman;
   const std::uint64_t chunks = grid.num_chunks(), tiles = grid.num_tiles();
   const std::array<std::uint64_t, kNumSections> bytes = {
       huffman ? chunks * sizeof(codec::ChunkStreamEntry) : 0,
       chunks * sizeof(codec::VerbatimIndexEntry),
-      num_verbatim_rows * sizeof(codec::VerbatimPosition),
-      num_verbatim_rows * codec::kVerbatimRowBytes,
+      num_verbatim * sizeof(codec::VerbatimPosition),
+      num_verbatim * codec::verbatim_bytes(family),
       tiles * layout::kTileByteSectionBytes,
-      huffman ? 0 : tiles * layout::kTileCodeSectionBytes,
+      tiles * codec::tile_codes_bytes(family),
       0,
   };
   std::array<SectionEntry, kNumSections> sections{};

@@ -24,12 +24,27 @@ Result<codec::EncodePlan> make_palette_plan(const analysis::ExponentCounts& coun
 Result<codec::EncodePlan> make_huffman_plan(const codec::EncodePlan& palette_plan,
                                             const codec::PairCounts& counts);
 
+/// What the exponents decide for kRadix: its run, its padding code.
+[[nodiscard]] codec::EncodePlan make_radix_plan(const analysis::ExponentCounts& counts,
+                                                const layout::TileGrid& grid);
+
+/// How many positions, and for each an entry of verbatim_rows, a family needs: verbatim rows, or
+/// escapes.
+[[nodiscard]] std::uint64_t num_verbatim(const TensorAnalysis& analysis, Family family);
+
+/// Whether a family can hold the tensor: kRadix counts its escapes in 32 bits.
+[[nodiscard]] bool can_hold(const TensorAnalysis& analysis, Family family);
+
+/// Size of the packed tensor, as far as it is known before encoding; kRaw: of the original.
+[[nodiscard]] std::uint64_t estimated_bytes(const TensorAnalysis& analysis, Family family);
+
 /// Offset and bytes of every section, by SectionId; xxh3 is 0. The stream, whose length only
 /// encoding tells, comes last and has 0 bytes here.
-[[nodiscard]] std::array<SectionEntry, kNumSections> section_layout(
-    Family family, const layout::TileGrid& grid, std::uint64_t num_verbatim_rows);
+[[nodiscard]] std::array<SectionEntry, kNumSections> section_layout(Family family,
+                                                                    const layout::TileGrid& grid,
+                                                                    std::uint64_t num_verbatim);
 
-/// Size of the blob once the stream section has `stream_bytes` (tail included; kPalette: 0).
+/// Size of the blob once the stream section has `stream_bytes` (tail included; 0 but for kHuffman).
 [[nodiscard]] std::uint64_t packed_size(const std::array<SectionEntry, kNumSections>& sections,
                                         std::uint64_t stream_bytes);
 

@@ -12,6 +12,7 @@
 #include "base/hash.h"
 #include "base/try.h"
 #include "codec/families_format.h"
+#include "codec/radix_format.h"
 #include "layout/tile_order.h"
 #include "packed/encode_plan.h"
 #include "packed/packed_reader.h"
@@ -46,10 +47,15 @@ Result<void> check_identity(const PackedHeader& h) {
   return {};
 }
 
+Family family_of(const PackedHeader& h) {
+  return static_cast<Family>(h.family);
+}
+
 Result<void> check_scalars(const PackedHeader& h) {
-  if (h.family != static_cast<std::uint8_t>(Family::kPalette) &&
-      h.family != static_cast<std::uint8_t>(Family::kHuffman)) {
-    return invalid(fmt::format("family {} is neither 1 (palette) nor 2 (huffman)", h.family));
+  if (family_of(h) != Family::kPalette && family_of(h) != Family::kHuffman &&
+      family_of(h) != Family::kRadix) {
+    return invalid(
+        fmt::format("family {} is none of 1 (palette), 2 (huffman), 3 (radix)", h.family));
   }
   if (h.dtype != kDtypeBf16) return invalid(fmt::format("dtype {} is not 1 (BF16)", h.dtype));
   if (h.num_sections != kNumSections) {
@@ -79,24 +85,27 @@ Result<void> check_palette(const PackedHeader& h) {
     return invalid(fmt::format("palette_is_run is {}, but the palette is {}", h.palette_is_run,
                                is_run ? "a run" : "not a run"));
   }
-  if (h.padding_code >= codec::kPaletteSize) {
-    return invalid(fmt::format("padding_code {} is not below 16", h.padding_code));
+  const bool radix = family_of(h) == Family::kRadix;
+  if (radix && !is_run) return invalid("radix family with a palette that is not a run");
+  const std::uint32_t num_codes = radix ? codec::kRadix : codec::kPaletteSize;
+  if (h.padding_code >= num_codes) {
+    return invalid(fmt::format("padding_code {} is not below {}", h.padding_code, num_codes));
   }
   return {};
 }
 
-// Huffman fields of a palette tensor are all zero.
+// Huffman fields of the other families are all zero.
 Result<void> check_no_code(const PackedHeader& h) {
   const auto is_zero = [](std::uint8_t byte) { return byte == 0; };
   if (h.max_code_length == 0 && h.single_symbol == 0 &&
       std::all_of(h.code_lengths.begin(), h.code_lengths.end(), is_zero)) {
     return {};
   }
-  return invalid("palette family with code lengths");
+  return invalid(fmt::format("{} family with code lengths", family_name(family_of(h))));
 }
 
 Result<void> check_code(const PackedHeader& h) {
-  if (h.family == static_cast<std::uint8_t>(Family::kPalette)) return check_no_code(h);
+  if (family_of(h) != Family::kHuffman) return check_no_code(h);
   const codec::CodeLengths lengths = code_lengths(h);
   const std::uint8_t longest = *std::max_element(lengths.begin(), lengths.end());
   if (longest > codec::kMaxCodeLength) {
@@ -117,6 +126,11 @@ Result<void> check_code(const PackedHeader& h) {
 }
 
 Result<void> check_counts(const PackedHeader& h) {
+  if (family_of(h) == Family::kRadix) {
+    const std::uint64_t most = std::min(grid_of(h).padded_elems(), codec::kMaxEscapes);
+    if (h.num_verbatim_rows <= most) return {};
+    return invalid(fmt::format("{} escapes; at most {} are allowed", h.num_verbatim_rows, most));
+  }
   const std::uint64_t rows = grid_of(h).padded_elems() / layout::kRowElems;
   if (h.num_verbatim_rows > rows) {
     return invalid(fmt::format("{} verbatim rows of {} rows", h.num_verbatim_rows, rows));
@@ -125,9 +139,9 @@ Result<void> check_counts(const PackedHeader& h) {
 }
 
 Result<void> check_stream_bytes(const PackedHeader& h, std::uint64_t bytes) {
-  if (h.family == static_cast<std::uint8_t>(Family::kPalette)) {
-    if (bytes != 0 || h.max_chunk_stream_bytes != 0) return invalid("palette family with a stream");
-    return {};
+  if (family_of(h) != Family::kHuffman) {
+    if (bytes == 0 && h.max_chunk_stream_bytes == 0) return {};
+    return invalid(fmt::format("{} family with a stream", family_name(family_of(h))));
   }
   const std::uint64_t least = codec::kStreamTailBytes;
   const std::uint64_t most = grid_of(h).num_chunks() * codec::kMaxChunkStreamBytes + least;
@@ -145,7 +159,7 @@ Result<void> check_stream_bytes(const PackedHeader& h, std::uint64_t bytes) {
 
 // Section table against the one layout that the header's own numbers allow.
 Result<void> check_sections(const PackedHeader& h, std::uint64_t blob_bytes) {
-  auto expected = section_layout(static_cast<Family>(h.family), grid_of(h), h.num_verbatim_rows);
+  auto expected = section_layout(family_of(h), grid_of(h), h.num_verbatim_rows);
   const std::size_t stream = static_cast<std::size_t>(SectionId::kStream);
   UNWEIGHT_TRY(check_stream_bytes(h, h.sections[stream].bytes));
   expected[stream].bytes = h.sections[stream].bytes;

@@ -71,7 +71,7 @@ class WaveEncoder {
                 [this](std::uint64_t offset, std::span<const std::byte> bytes) {
                   return store(offset, bytes);
                 }) {
-    const auto last = plan.family == Family::kPalette ? SectionId::kCodes : SectionId::kStream;
+    const auto last = plan.family == Family::kHuffman ? SectionId::kStream : SectionId::kCodes;
     tail_offset_ =
         section_layout(plan.family, plan.grid, num_verbatim_rows)[static_cast<std::size_t>(last)]
             .offset;

@@ -28,14 +28,15 @@ struct Base {
 // At most 2 x 2 tiles. Encoded once and remembered: edits are what this fuzzer is about.
 const Base& base_of(const std::uint8_t* prefix) {
   static std::map<std::array<std::uint64_t, 4>, Base> bases;
-  const std::array<std::uint64_t, 4> key = {prefix[0] % 4u, prefix[1] % 20u, prefix[2] % 100u,
+  const std::array<std::uint64_t, 4> key = {prefix[0] % 6u, prefix[1] % 20u, prefix[2] % 100u,
                                             prefix[3] % 4u};
   const auto known = bases.find(key);
   if (known != bases.end()) return known->second;
   Base base;
-  base.matrix = key[0] < 2 ? packed::halving_matrix(key[1], key[2], key[3])
+  base.matrix = key[0] < 3 ? packed::halving_matrix(key[1], key[2], key[3])
                            : packed::uniform_matrix(key[1], key[2], key[3]);
-  const Family family = key[0] % 2 == 0 ? Family::kPalette : Family::kHuffman;
+  constexpr Family kFamilies[] = {Family::kPalette, Family::kHuffman, Family::kRadix};
+  const Family family = kFamilies[key[0] % 3];
   base.blob =
       encode(base.matrix.view(), {.family = family, .num_threads = 1, .self_check = false}).value();
   return bases[key] = std::move(base);

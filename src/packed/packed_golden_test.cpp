@@ -67,7 +67,7 @@ std::map<std::string, std::vector<std::string>> read_manifest(const fs::path& pa
 struct GoldenInput {
   std::string name;
   TestMatrix matrix;
-  std::vector<Family> families = {Family::kPalette, Family::kHuffman};
+  std::vector<Family> families = {Family::kPalette, Family::kHuffman, Family::kRadix};
 };
 
 std::vector<GoldenInput> golden_inputs() {
@@ -93,7 +93,8 @@ std::vector<GoldenInput> golden_inputs() {
                    }),
        {Family::kHuffman}});
   // 33 tiles, 3 a strip: two chunks, the first of which ends inside a strip.
-  inputs.push_back({"two_chunks_176x192", halving_matrix(176, 192, 3), {Family::kHuffman}});
+  inputs.push_back(
+      {"two_chunks_176x192", halving_matrix(176, 192, 3), {Family::kHuffman, Family::kRadix}});
   return inputs;
 }
 
@@ -181,18 +182,20 @@ TEST_F(PackedGolden, TheEncoderStillWritesTheSameBytes) {
 TEST_F(PackedGolden, LargerBlobsKeepTheirChecksums) {
   struct Pin {
     TestMatrix matrix;
-    std::uint64_t palette_xxh3, huffman_xxh3;
+    std::uint64_t palette_xxh3, huffman_xxh3, radix_xxh3;
   };
   const std::array<Pin, 3> pins = {{
-      {halving_matrix(700, 1800, 31), 0x9c1e6486e0297944, 0xb53141f79d65308c},
-      {uniform_matrix(300, 333, 32), 0x662e6409daab8c74, 0xb60210ecfe5b4d00},
-      {halving_matrix(1, 70000, 33), 0xf98b94b5eeb2ead7, 0x26305b9875b4f1e7},
+      {halving_matrix(700, 1800, 31), 0x9c1e6486e0297944, 0xb53141f79d65308c, 0x06c064cf18e11790},
+      {uniform_matrix(300, 333, 32), 0x662e6409daab8c74, 0xb60210ecfe5b4d00, 0x3675e0982f2fff50},
+      {halving_matrix(1, 70000, 33), 0xf98b94b5eeb2ead7, 0x26305b9875b4f1e7, 0xc67676334fa61c66},
   }};
-  for (const auto& [matrix, palette_xxh3, huffman_xxh3] : pins) {
+  for (const auto& [matrix, palette_xxh3, huffman_xxh3, radix_xxh3] : pins) {
     const auto palette = encode(matrix.view(), {.family = Family::kPalette});
     const auto huffman = encode(matrix.view(), {.family = Family::kHuffman});
     EXPECT_EQ(hex(xxh3(palette.value())), hex(palette_xxh3)) << matrix.rows;
     EXPECT_EQ(hex(xxh3(huffman.value())), hex(huffman_xxh3)) << matrix.rows;
+    const auto radix = encode(matrix.view(), {.family = Family::kRadix});
+    EXPECT_EQ(hex(xxh3(radix.value())), hex(radix_xxh3)) << matrix.rows;
   }
 }
 

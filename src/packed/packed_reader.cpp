@@ -9,6 +9,7 @@
 
 #include "base/hash.h"
 #include "base/try.h"
+#include "codec/radix_format.h"
 #include "packed/header_checks.h"
 
 namespace unweight::packed {
@@ -92,22 +93,29 @@ Result<void> check_chunk_streams(const PackedHeader& header, const layout::TileG
   return {};
 }
 
-Result<void> check_verbatim_chunk(const layout::TileGrid& grid, std::uint64_t chunk,
+Result<void> check_verbatim_chunk(Family family, const layout::TileGrid& grid, std::uint64_t chunk,
                                   std::uint32_t tile_mask,
-                                  std::span<const codec::VerbatimPosition> positions) {
+                                  std::span<const std::uint16_t> positions) {
   constexpr SectionId kId = SectionId::kVerbatimPositions;
+  const bool radix = family == Family::kRadix;
   std::uint32_t tiles = 0, next = 0;
-  for (const codec::VerbatimPosition position : positions) {
+  for (const std::uint16_t position : positions) {
     if (position < next) {
       return invalid(kId,
                      fmt::format("chunk {}: position {:04x} is out of order", chunk, position));
     }
     next = position + 1u;
-    if (codec::verbatim_tile(position) >= grid.chunk_tiles(chunk)) {
+    if (radix && position >> 15 != chunk % 2) {
+      return invalid(kId, fmt::format("chunk {}: position {:04x} is of a chunk of other parity",
+                                      chunk, position));
+    }
+    const std::uint32_t tile =
+        radix ? codec::escape_tile(position) : codec::verbatim_tile(position);
+    if (tile >= grid.chunk_tiles(chunk)) {
       return invalid(kId, fmt::format("chunk {}: position {:04x} is past its {} tiles", chunk,
                                       position, grid.chunk_tiles(chunk)));
     }
-    tiles |= 1u << codec::verbatim_tile(position);
+    tiles |= 1u << tile;
   }
   if (tiles == tile_mask) return {};
   return invalid(SectionId::kVerbatimIndex,
@@ -115,9 +123,10 @@ Result<void> check_verbatim_chunk(const layout::TileGrid& grid, std::uint64_t ch
                              tile_mask, tiles));
 }
 
-Result<void> check_verbatim(const layout::TileGrid& grid, std::uint64_t num_verbatim_rows,
+Result<void> check_verbatim(const PackedHeader& header, const layout::TileGrid& grid,
                             std::span<const codec::VerbatimIndexEntry> index,
-                            std::span<const codec::VerbatimPosition> positions) {
+                            std::span<const std::uint16_t> positions) {
+  const std::uint64_t num_verbatim_rows = header.num_verbatim_rows;
   constexpr SectionId kId = SectionId::kVerbatimIndex;
   UNWEIGHT_TRY(check_count(kId, index.size(), grid.num_chunks()));
   UNWEIGHT_TRY(check_count(SectionId::kVerbatimPositions, positions.size(), num_verbatim_rows));
@@ -133,8 +142,8 @@ Result<void> check_verbatim(const layout::TileGrid& grid, std::uint64_t num_verb
       return invalid(kId, fmt::format("chunk {} has verbatim rows {} to {} of {}", c, first, end,
                                       num_verbatim_rows));
     }
-    UNWEIGHT_TRY(
-        check_verbatim_chunk(grid, c, index[c].tile_mask, positions.subspan(first, end - first)));
+    UNWEIGHT_TRY(check_verbatim_chunk(static_cast<Family>(header.family), grid, c,
+                                      index[c].tile_mask, positions.subspan(first, end - first)));
   }
   return {};
 }
@@ -194,14 +203,14 @@ Result<codec::EncodedView> view_without_sections(const PackedHeader& header) {
 Result<void> check_indices(const PackedHeader& header,
                            std::span<const codec::ChunkStreamEntry> chunk_streams,
                            std::span<const codec::VerbatimIndexEntry> verbatim_index,
-                           std::span<const codec::VerbatimPosition> verbatim_positions) {
+                           std::span<const std::uint16_t> verbatim_positions) {
   const layout::TileGrid grid{header.rows, header.cols};
   if (header.family == static_cast<std::uint8_t>(Family::kHuffman)) {
     UNWEIGHT_TRY(check_chunk_streams(header, grid, chunk_streams));
   } else {
     UNWEIGHT_TRY(check_count(SectionId::kChunkStreams, chunk_streams.size(), 0));
   }
-  return check_verbatim(grid, header.num_verbatim_rows, verbatim_index, verbatim_positions);
+  return check_verbatim(header, grid, verbatim_index, verbatim_positions);
 }
 
 Result<codec::EncodedView> open_packed(std::span<const std::byte> blob, bool verify_checksums) {
@@ -218,8 +227,7 @@ Result<codec::EncodedView> open_packed(std::span<const std::byte> blob, bool ver
   UNWEIGHT_TRY_ASSIGN(codec::EncodedView view, view_without_sections(header));
   view.chunk_streams = section<codec::ChunkStreamEntry>(header, SectionId::kChunkStreams, blob);
   view.verbatim_index = section<codec::VerbatimIndexEntry>(header, SectionId::kVerbatimIndex, blob);
-  view.verbatim_positions =
-      section<codec::VerbatimPosition>(header, SectionId::kVerbatimPositions, blob);
+  view.verbatim_positions = section<std::uint16_t>(header, SectionId::kVerbatimPositions, blob);
   view.verbatim_rows = section<std::uint8_t>(header, SectionId::kVerbatimRows, blob);
   view.sign_mantissa = section<std::uint8_t>(header, SectionId::kSignMantissa, blob);
   view.codes = section<std::uint8_t>(header, SectionId::kCodes, blob);

@@ -26,11 +26,12 @@ Result<codec::EncodedView> view_without_sections(const PackedHeader& header);
 
 /// The index sections against each other and against the header, for the *whole* tensor: chunk
 /// streams follow one another and end at the stream's length, lanes no longer than their codes can
-/// be; verbatim positions ascend, lie in tiles that exist, and are the ones that the index names.
+/// be; verbatim positions or escapes ascend, lie in tiles that exist, and are the ones that the
+/// index names.
 Result<void> check_indices(const PackedHeader& header,
                            std::span<const codec::ChunkStreamEntry> chunk_streams,
                            std::span<const codec::VerbatimIndexEntry> verbatim_index,
-                           std::span<const codec::VerbatimPosition> verbatim_positions);
+                           std::span<const std::uint16_t> verbatim_positions);
 
 /// A whole blob in memory: header, indices and (if asked) every section's checksum. `blob` must be
 /// 8-byte aligned and outlive the view.

@@ -42,7 +42,7 @@ std::vector<std::pair<TestMatrix, std::vector<std::byte>>> small_blobs() {
     with_outliers.weights[i * 2] = static_cast<std::uint16_t>(i * 1700);
   }
   for (const TestMatrix& m : {with_outliers, halving_matrix(3, 70, 9), TestMatrix{0, 5, {}}}) {
-    for (const Family family : {Family::kPalette, Family::kHuffman}) {
+    for (const Family family : {Family::kPalette, Family::kHuffman, Family::kRadix}) {
       result.emplace_back(m, encode(m.view(), {.family = family, .num_threads = 1}).value());
     }
   }
@@ -167,6 +167,25 @@ TEST(PackedReader, ChunksThatDoNotFollowOneAnotherAreRefused) {
                  [&](auto&, auto& i) { i[3].first_verbatim_row = rows + 1; });
   expect_refused("is out of order", [](auto&, auto& i) { ++i[1].first_verbatim_row; });
   expect_refused("is out of order", [](auto&, auto& i) { --i[1].first_verbatim_row; });
+}
+
+TEST(PackedReader, EscapesOfOtherChunksAreRefused) {
+  const auto blob = encode(uniform_matrix(160, 640, 2).view(), {.family = Family::kRadix}).value();
+  const auto view = open_packed(blob, true);
+  ASSERT_TRUE(view.ok()) << view.error().message;
+  const PackedHeader h = read_header(blob);
+  std::vector<codec::VerbatimIndexEntry> index(view->verbatim_index.begin(),
+                                               view->verbatim_index.end());
+  ASSERT_EQ(index.size(), 4u);
+  for (const std::uint32_t change : {1u, ~0u}) {  // an escape more, or fewer, in chunk 0
+    index[1].first_verbatim_row += change;
+    const auto result = check_indices(h, {}, index, view->verbatim_positions);
+    ASSERT_FALSE(result.ok());
+    EXPECT_NE(result.error().message.find("is of a chunk of other parity"), std::string::npos)
+        << result.error().message;
+    index[1].first_verbatim_row -= change;
+  }
+  EXPECT_TRUE(check_indices(h, {}, index, view->verbatim_positions).ok());
 }
 
 }  // namespace

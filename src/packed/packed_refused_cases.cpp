@@ -6,6 +6,7 @@
 #include <span>
 #include <utility>
 
+#include "codec/radix_format.h"
 #include "packed/packed_test_data.h"
 
 namespace unweight::packed {
@@ -54,16 +55,17 @@ class CaseList {
     add_header(std::move(name), std::move(message), edit, encoded(empty(), family), code);
   }
   // The same where a tensor with weights is needed.
-  void tile_header(std::string name, std::string message, const HeaderEdit& edit) {
-    add_header(std::move(name), std::move(message), edit, encoded(one_tile(), Family::kHuffman),
+  void tile_header(std::string name, std::string message, const HeaderEdit& edit,
+                   Family family = Family::kHuffman) {
+    add_header(std::move(name), std::move(message), edit, encoded(one_tile(), family),
                ErrorCode::kInvalidFormat);
   }
 
   // A section's content is wrong, and every checksum right.
   template <typename T>
   void section(std::string name, std::string message, SectionId id,
-               const std::function<void(std::span<T>)>& edit) {
-    Blob blob = encoded(one_tile(), Family::kHuffman);
+               const std::function<void(std::span<T>)>& edit, Family family = Family::kHuffman) {
+    Blob blob = encoded(one_tile(), family);
     const SectionEntry at = entry_of(blob, id);
     std::vector<T> content(at.bytes / sizeof(T));
     std::memcpy(content.data(), blob.data() + at.offset, at.bytes);
@@ -101,7 +103,7 @@ void identity_cases(CaseList& list) {
       Family::kHuffman, ErrorCode::kUnsupported);
   list.header("version_0", "version 0", [](PackedHeader& h) { h.format_version = 0; });
   list.header("family_raw", "family 0", [](PackedHeader& h) { h.family = 0; });
-  list.header("family_3", "family 3", [](PackedHeader& h) { h.family = 3; });
+  list.header("family_4", "family 4", [](PackedHeader& h) { h.family = 4; });
   list.header("dtype", "dtype 2", [](PackedHeader& h) { h.dtype = 2; });
   list.header("num_sections", "6 sections", [](PackedHeader& h) { h.num_sections = 6; });
   list.header("reserved_word", "reserved", [](PackedHeader& h) { h.reserved0 = 1; });
@@ -255,6 +257,57 @@ void verbatim_cases(CaseList& list) {
       [](auto p) { p.back() = static_cast<VerbatimPosition>(p.back() | 0x1000); });
 }
 
+void radix_header_cases(CaseList& list) {
+  const auto header = [&](const char* name, const char* message, const CaseList::HeaderEdit& edit) {
+    list.header(name, message, edit, Family::kRadix);
+  };
+  header("radix_palette_no_run", "radix family with a palette that is not a run",
+         [](PackedHeader& h) {
+           h.palette[15] = 200;
+           h.palette_is_run = 0;
+         });
+  header("radix_padding_code", "padding_code 11 is not below 11",
+         [](PackedHeader& h) { h.padding_code = 11; });
+  header("radix_with_code_lengths", "radix family with code lengths",
+         [](PackedHeader& h) { h.code_lengths[0] = 0x11; });
+  header("radix_with_longest_chunk", "radix family with a stream",
+         [](PackedHeader& h) { h.max_chunk_stream_bytes = 1; });
+  header("radix_with_stream", "radix family with a stream",
+         [](PackedHeader& h) { entry(h, SectionId::kStream).bytes = 64; });
+  list.tile_header(
+      "escapes_count", "1025 escapes; at most 1024",
+      [](PackedHeader& h) { h.num_verbatim_rows = 1025; }, Family::kRadix);
+  list.tile_header(
+      "radix_codes_bytes", "section codes is 512 bytes",
+      [](PackedHeader& h) { entry(h, SectionId::kCodes).bytes = 512; }, Family::kRadix);
+}
+
+void escape_cases(CaseList& list) {
+  using codec::EscapePosition;
+  using codec::VerbatimIndexEntry;
+  const auto index = [&](const char* name, const char* message, auto edit) {
+    list.section<VerbatimIndexEntry>(name, message, SectionId::kVerbatimIndex, edit,
+                                     Family::kRadix);
+  };
+  const auto positions = [&](const char* name, const char* message, auto edit) {
+    list.section<EscapePosition>(name, message, SectionId::kVerbatimPositions, edit,
+                                 Family::kRadix);
+  };
+  index("escape_mask_extra", "tile mask is 00000003, its rows lie in",
+        [](auto e) { e[0].tile_mask = 3; });
+  index("escape_mask_missing", "tile mask is 00000000, its rows lie in",
+        [](auto e) { e[0].tile_mask = 0; });
+  index("first_escape", "first verbatim row of chunk 0 is 1",
+        [](auto e) { e[0].first_verbatim_row = 1; });
+  positions("escape_order", "is out of order", [](auto p) { std::swap(p[0], p[1]); });
+  positions("escape_twice", "is out of order", [](auto p) { p[1] = p[0]; });
+  positions("escape_past_tiles", "is past its 1 tiles", [](auto p) {
+    p.back() = codec::pack_escape_position(1, {0, 0});
+  });
+  positions("escape_parity", "is of a chunk of other parity",
+            [](auto p) { p.back() = static_cast<EscapePosition>(p.back() | 0x8000); });
+}
+
 }  // namespace
 
 std::vector<RefusedCase> refused_cases() {
@@ -266,6 +319,8 @@ std::vector<RefusedCase> refused_cases() {
   layout_cases(list);
   stream_cases(list);
   verbatim_cases(list);
+  radix_header_cases(list);
+  escape_cases(list);
   return list.take();
 }
 

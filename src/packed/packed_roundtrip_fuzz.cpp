@@ -54,13 +54,15 @@ packed::TestMatrix matrix_of(FuzzInput& input) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   FuzzInput input({data, size});
-  const Family family = input.byte() % 2 == 0 ? Family::kPalette : Family::kHuffman;
+  constexpr Family kFamilies[] = {Family::kPalette, Family::kHuffman, Family::kRadix};
+  const Family family = kFamilies[input.byte() % 3];
   const packed::TestMatrix m = matrix_of(input);
   const auto analysis = analyze(m.view(), 1);
   require(analysis.ok());
   const auto blob = encode(m.view(), {.family = family, .num_threads = 1, .self_check = true});
   require(blob.ok());
   if (family == Family::kPalette) require(analysis->palette_bytes == blob->size());
+  if (family == Family::kRadix) require(analysis->radix_bytes == blob->size());
   packed::TestMatrix out{m.rows, m.cols, {}};
   require(packed::decode_guarded(*blob, out, {.num_threads = 1}).empty());
   require(out.weights == m.weights);

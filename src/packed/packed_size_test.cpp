@@ -15,20 +15,25 @@ namespace unweight::packed {
 namespace {
 
 struct Sizes {
-  double palette_bits = 0, huffman_bits = 0;  ///< per weight, all metadata included
+  double palette_bits = 0, huffman_bits = 0, radix_bits = 0;  ///< per weight, all metadata included
 };
 
-// Encodes with both families and holds the analysis against the blobs.
+// Encodes with every family and holds the analysis against the blobs.
 Sizes expect_analysis_holds(const TestMatrix& m) {
   SCOPED_TRACE(std::to_string(m.rows) + " x " + std::to_string(m.cols));
   const auto analysis = analyze(m.view());
   EXPECT_TRUE(analysis.ok());
   Sizes sizes;
-  for (const Family family : {Family::kPalette, Family::kHuffman}) {
+  for (const Family family : {Family::kPalette, Family::kHuffman, Family::kRadix}) {
     const auto blob = encode(m.view(), {.family = family, .self_check = false});
     EXPECT_TRUE(blob.ok()) << blob.error().message;
     const auto info = packed_tensor_info(*blob);
-    EXPECT_EQ(info->num_verbatim_rows, analysis->num_verbatim_rows);
+    EXPECT_EQ(info->num_verbatim_rows, num_verbatim(*analysis, family));
+    if (family == Family::kRadix) {
+      EXPECT_EQ(blob->size(), analysis->radix_bytes);
+      sizes.radix_bits = info->bits_per_weight();
+      continue;
+    }
     EXPECT_EQ(info->palette, analysis->palette);
     if (family == Family::kPalette) {
       EXPECT_EQ(blob->size(), analysis->palette_bytes);
@@ -47,8 +52,10 @@ Sizes expect_analysis_holds(const TestMatrix& m) {
 TEST(PackedSize, NormalWeightsTakeWhatTheFormatPromises) {
   const Sizes sizes = expect_analysis_holds(normal_matrix(2048, 4096, 1));
   EXPECT_LE(sizes.palette_bits, 12.05);
+  EXPECT_LE(sizes.radix_bits, 11.60);
   EXPECT_LE(sizes.huffman_bits, 10.605);  // the slow test: 10.597 for a whole projection
   RecordProperty("palette_bits_per_weight", std::to_string(sizes.palette_bits));
+  RecordProperty("radix_bits_per_weight", std::to_string(sizes.radix_bits));
   RecordProperty("huffman_bits_per_weight", std::to_string(sizes.huffman_bits));
 }
 

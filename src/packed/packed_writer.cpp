@@ -65,7 +65,7 @@ Result<void> PackedWriter::append_verbatim(const codec::EncodedChunks& chunks) {
 Result<void> PackedWriter::append(const codec::EncodedChunks& chunks) {
   UNWEIGHT_TRY(append_verbatim(chunks));
   UNWEIGHT_TRY(write(SectionId::kSignMantissa, std::as_bytes(std::span(chunks.sign_mantissa))));
-  if (plan_.family == Family::kPalette) {
+  if (plan_.family != Family::kHuffman) {
     return write(SectionId::kCodes, std::as_bytes(std::span(chunks.codes)));
   }
   const std::uint64_t stream_base = states_[index_of(SectionId::kStream)].written_bytes;

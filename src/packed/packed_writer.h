@@ -26,7 +26,7 @@ using BlobSink =
 
 class PackedWriter {
  public:
-  /// `num_verbatim_rows` must be exact: what TensorAnalyzer counted under the plan's palette.
+  /// `num_verbatim_rows` must be exact: num_verbatim() of what TensorAnalyzer counted.
   PackedWriter(const codec::EncodePlan& plan, std::uint64_t num_verbatim_rows, BlobSink sink);
 
   /// The next chunks, in order. Errors: the sink's; kInternal if the chunks do not fit the plan

@@ -8,6 +8,7 @@
 #include <numeric>
 
 #include "base/try.h"
+#include "codec/radix_format.h"
 #include "codec/source_tile.h"
 #include "codec/tile_kernels.h"
 
@@ -23,6 +24,13 @@ constexpr std::uint64_t kMinSavedPercent = 1;
 template <std::size_t N>
 std::uint64_t sum_of(const std::array<std::uint64_t, N>& counts) {
   return std::accumulate(counts.begin(), counts.end(), std::uint64_t{0});
+}
+
+std::uint64_t count_of(const analysis::ExponentCounts& counts,
+                       std::span<const std::uint8_t> exponents) {
+  std::uint64_t sum = 0;
+  for (const std::uint8_t exponent : exponents) sum += counts[exponent];
+  return sum;
 }
 
 }  // namespace
@@ -53,6 +61,7 @@ Result<void> TensorAnalyzer::choose_palette(const analysis::ExponentCounts& coun
   }
   UNWEIGHT_TRY_ASSIGN(plan_, make_palette_plan(counts, grid_));
   code_of_ = codec::invert_palette(plan_.palette);
+  radix_plan_ = make_radix_plan(counts, grid_);
   return {};
 }
 
@@ -118,9 +127,9 @@ Result<TensorAnalysis> TensorAnalyzer::finish_with(const TensorCounts& counts) {
 
 Result<TensorAnalysis> TensorAnalyzer::conclude(const TensorCounts& counts) {
   UNWEIGHT_TRY_ASSIGN(plan_, make_huffman_plan(plan_, counts.pairs));
-  std::uint64_t num_inside = 0;
-  for (const std::uint8_t exponent : plan_.palette) num_inside += counts.exponents[exponent];
   const std::uint64_t elems = grid_.num_elems();
+  const auto palette = std::span(plan_.palette), digits = std::span(radix_plan_.palette);
+  const std::uint64_t num_inside = count_of(counts.exponents, palette);
   TensorAnalysis result;
   result.rows = grid_.rows;
   result.cols = grid_.cols;
@@ -134,11 +143,13 @@ Result<TensorAnalysis> TensorAnalyzer::conclude(const TensorCounts& counts) {
     result.huffman_code_bits += counts.pairs[p] * plan_.code.lengths[p];
   }
   result.num_verbatim_rows = counts.num_verbatim_rows;
+  result.num_escapes = elems - count_of(counts.exponents, digits.first(codec::kRadix));
   result.palette_bytes =
       packed_size(section_layout(Family::kPalette, grid_, counts.num_verbatim_rows), 0);
   result.huffman_bytes =
       packed_size(section_layout(Family::kHuffman, grid_, counts.num_verbatim_rows),
                   stream_bytes(result.huffman_code_bits));
+  result.radix_bytes = packed_size(section_layout(Family::kRadix, grid_, result.num_escapes), 0);
   const std::uint64_t best = std::min(result.palette_bytes, result.huffman_bytes);
   const std::uint64_t original_bytes = elems * sizeof(std::uint16_t);
   if (best * 100 <= original_bytes * (100 - kMinSavedPercent) && elems != 0) {
@@ -149,6 +160,7 @@ Result<TensorAnalysis> TensorAnalyzer::conclude(const TensorCounts& counts) {
 }
 
 codec::EncodePlan TensorAnalyzer::plan(Family family) const {
+  if (family == Family::kRadix) return radix_plan_;
   codec::EncodePlan plan = plan_;
   plan.family = family;
   if (family == Family::kPalette) plan.code = {};

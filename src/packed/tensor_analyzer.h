@@ -61,7 +61,7 @@ class TensorAnalyzer {
   /// What was counted so far.
   [[nodiscard]] TensorCounts counts() const noexcept;
 
-  /// After finish() or finish_with(): how to encode the tensor as kPalette or kHuffman.
+  /// After finish() or finish_with(): how to encode the tensor in a family that is not kRaw.
   [[nodiscard]] codec::EncodePlan plan(Family family) const;
 
  private:
@@ -73,7 +73,8 @@ class TensorAnalyzer {
 
   layout::TileGrid grid_;
   std::vector<WorkerCounts> workers_;
-  codec::EncodePlan plan_;                   ///< its palette serves both families
+  codec::EncodePlan plan_;  ///< its palette serves kPalette and kHuffman
+  codec::EncodePlan radix_plan_;
   std::array<std::uint8_t, 256> code_of_{};  ///< exponent -> palette code or kNotInPalette
 };
 

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <random>
 
+#include "codec/families_format.h"
 #include "gpu_test_support.h"
 
 namespace unweight::gpu_testing {
@@ -101,8 +102,44 @@ TEST_F(CorruptGpuTest, DecodersStayInsideTheirBuffers) {
        {testing::student_t_tensor(rows, 330), testing::lone_outliers_tensor(),
         testing::random_bits_tensor(33, 130)}) {
     if (small_sizes() && t.weights.size() > 200000) continue;
-    for (const Family family : {Family::kPalette, Family::kHuffman})
-      corrupt_every_section(t, family);
+    for (const Family family : kFamilies) corrupt_every_section(t, family);
+  }
+}
+
+void fill(const Guarded& section, const std::vector<std::uint16_t>& words) {
+  const std::uint64_t bytes = std::min<std::uint64_t>(section.bytes(), words.size() * 2);
+  ASSERT_EQ(cudaMemcpy(section.data(), words.data(), bytes, cudaMemcpyHostToDevice), cudaSuccess);
+}
+
+// Positions that no writer writes: all the same, descending, of tiles that are not there.
+TEST_F(CorruptGpuTest, EscapesLeadNowhere) {
+  const HostileTensor t = testing::student_t_tensor(100, 1000);
+  const auto blob = encode(view_of(t), {.family = Family::kRadix, .self_check = false});
+  ASSERT_TRUE(blob.ok());
+  const GuardedTensor tensor(*gpu::blob_extents(*blob));
+  Outputs out(t);
+  const std::uint64_t count = tensor.verbatim_positions.bytes() / 2;
+  ASSERT_GT(count, 100u);
+  constexpr std::uint16_t kEverywhere[] = {0x0000, 0x7fff, 0x8000, 0xffff};
+  for (const std::uint16_t same : kEverywhere) {
+    ASSERT_TRUE(gpu::upload(*blob, tensor.view, nullptr).ok());
+    fill(tensor.verbatim_positions, std::vector<std::uint16_t>(count, same));
+    EXPECT_EQ(run_decoders(t, tensor.view, out), 0u);
+  }
+  ASSERT_TRUE(gpu::upload(*blob, tensor.view, nullptr).ok());
+  auto descending = tensor.verbatim_positions.read<std::uint16_t>();
+  std::reverse(descending.begin(), descending.end());
+  fill(tensor.verbatim_positions, descending);
+  EXPECT_EQ(run_decoders(t, tensor.view, out), 0u);
+  // Every tile looks, and finds the chunk's beginning behind its end, or behind the section's.
+  for (const std::uint32_t first : {0xffffffffu, static_cast<std::uint32_t>(count + 1)}) {
+    ASSERT_TRUE(gpu::upload(*blob, tensor.view, nullptr).ok());
+    auto index = tensor.verbatim_index.read<codec::VerbatimIndexEntry>();
+    for (codec::VerbatimIndexEntry& entry : index) entry = {first, ~0u};
+    ASSERT_EQ(cudaMemcpy(tensor.verbatim_index.data(), index.data(), tensor.verbatim_index.bytes(),
+                         cudaMemcpyHostToDevice),
+              cudaSuccess);
+    EXPECT_EQ(run_decoders(t, tensor.view, out), gpu::kStatusBadIndex);
   }
 }
 

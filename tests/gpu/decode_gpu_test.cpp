@@ -123,7 +123,7 @@ void expect_codes(const HostileTensor& t, const Loaded& loaded) {
 
 TEST_F(DecodeGpuTest, EveryBitComesBack) {
   for (const HostileTensor& t : test_tensors()) {
-    for (const Family family : {Family::kPalette, Family::kHuffman}) {
+    for (const Family family : kFamilies) {
       SCOPED_TRACE(t.name + " " + family_name(family));
       const Loaded loaded = load(t, family);
       const auto reference = codec::reference_decode(loaded.blob);
@@ -157,7 +157,7 @@ TEST_F(DecodeGpuTest, TranscodedTensorIsAPaletteTensor) {
 
 TEST_F(DecodeGpuTest, AnyAlignmentOfTheOutput) {
   const HostileTensor t = testing::student_t_tensor(64, 256);
-  for (const Family family : {Family::kPalette, Family::kHuffman}) {
+  for (const Family family : kFamilies) {
     const Loaded loaded = load(t, family);
     for (const std::uint64_t shift : {1u, 2u, 4u, 8u}) {
       Guarded out((t.weights.size() + shift) * 2);
@@ -168,6 +168,18 @@ TEST_F(DecodeGpuTest, AnyAlignmentOfTheOutput) {
       EXPECT_TRUE(std::equal(t.weights.begin(), t.weights.end(),
                              words.begin() + static_cast<std::ptrdiff_t>(shift)));
     }
+  }
+}
+
+TEST_F(DecodeGpuTest, RadixHasNoExponentsAndNoCodesOfItsOwn) {
+  const HostileTensor t = testing::normal_tensor(64, 64);
+  const Loaded loaded = load(t, Family::kRadix);
+  Guarded out(layout::kTileByteSectionBytes * 4);
+  for (const auto& result : {gpu::decode_exponents(loaded.tensor->view, out.data(), nullptr),
+                             gpu::transcode_to_codes(loaded.tensor->view, out.data(), nullptr)}) {
+    ASSERT_FALSE(result.ok());
+    EXPECT_EQ(result.error().code, ErrorCode::kInvalidArgument);
+    EXPECT_NE(result.error().message.find("not of the huffman family"), std::string::npos);
   }
 }
 

@@ -10,8 +10,6 @@ namespace {
 using EncodeGpuTest = GpuTest;
 using testing::HostileTensor;
 
-constexpr Family kFamilies[] = {Family::kPalette, Family::kHuffman};
-
 gpu::DeviceMatrix matrix(const HostileTensor& t, const Guarded& weights) {
   return {weights.as<std::uint16_t>(), t.rows, t.cols, t.cols};
 }
@@ -96,10 +94,15 @@ TEST_F(EncodeGpuTest, DeterministicAndInsideItsSections) {
 TEST_F(EncodeGpuTest, TooSmallExtentsAreReportedAndKept) {
   const HostileTensor t = testing::random_bits_tensor(100, 300);
   const Guarded weights = upload(t);
-  Guarded workspace(gpu::encode_workspace_bytes(Family::kHuffman, t.rows, t.cols));
-  const gpu::Extents worst = gpu::worst_case_extents(Family::kHuffman, t.rows, t.cols);
-  for (const bool few_rows : {true, false}) {
-    gpu::Extents extents = worst;
+  struct TooSmall {
+    Family family;
+    bool few_rows;
+  };
+  for (const auto [family, few_rows] :
+       {TooSmall{Family::kHuffman, true}, TooSmall{Family::kHuffman, false},
+        TooSmall{Family::kRadix, true}}) {
+    Guarded workspace(gpu::encode_workspace_bytes(family, t.rows, t.cols));
+    gpu::Extents extents = gpu::worst_case_extents(family, t.rows, t.cols);
     (few_rows ? extents.num_verbatim_rows : extents.stream_bytes) = 100;
     GuardedTensor tensor(extents);
     ASSERT_TRUE(
@@ -145,6 +148,29 @@ TEST_F(EncodeGpuTest, EncodesDecodesInOneGraph) {
   }
 }
 
+// Escapes, no more than that: as many as there are, and none where every weight is a digit.
+TEST_F(EncodeGpuTest, RadixNeedsExactlyItsEscapes) {
+  for (const HostileTensor& t :
+       {testing::random_bits_tensor(100, 300), testing::student_t_tensor(100, 300),
+        testing::one_exponent_tensor(40, 70)}) {
+    SCOPED_TRACE(t.name);
+    const Guarded weights = upload(t);
+    const auto expected = gpu::blob_extents(cpu_blob(t, Family::kRadix));
+    ASSERT_TRUE(expected.ok());
+    GuardedTensor tensor(*expected);
+    Guarded workspace(gpu::encode_workspace_bytes(Family::kRadix, t.rows, t.cols));
+    ASSERT_TRUE(
+        gpu::encode(matrix(t, weights), tensor.view, workspace.data(), workspace.bytes(), nullptr)
+            .ok());
+    const auto outcome = gpu::encode_outcome(tensor.view, nullptr);
+    ASSERT_TRUE(outcome.ok());
+    EXPECT_TRUE(outcome->fits);
+    EXPECT_EQ(outcome->num_verbatim_rows, expected->num_verbatim_rows);
+    tensor.expect_guards_intact();
+    (void)workspace.read();
+  }
+}
+
 TEST_F(EncodeGpuTest, ArgumentsAreChecked) {
   const HostileTensor t = testing::normal_tensor(64, 64);
   const Guarded weights = upload(t);
@@ -175,6 +201,11 @@ TEST_F(EncodeGpuTest, ArgumentsAreChecked) {
   EXPECT_EQ(run(good, out, workspace.bytes()), ErrorCode::kInvalidArgument);
   out = tensor.view;
   out.extents.family = Family::kRaw;
+  EXPECT_EQ(run(good, out, workspace.bytes()), ErrorCode::kInvalidArgument);
+  out = tensor.view;
+  out.extents.family = Family::kRadix;
+  out.codes = out.sign_mantissa;
+  out.extents.num_verbatim_rows = codec::kMaxEscapes + 1;
   EXPECT_EQ(run(good, out, workspace.bytes()), ErrorCode::kInvalidArgument);
   EXPECT_FALSE(
       gpu::encode_blob({nullptr, std::uint64_t{1} << 40, 1, 1}, Family::kPalette, nullptr).ok());

@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "codec/radix_format.h"
 #include "gpu/device_memory.h"
 #include "hostile_tensors.h"
 #include "layout/tile_order.h"
@@ -39,6 +40,9 @@ class GpuTest : public ::testing::Test {
     EXPECT_EQ(cudaDeviceSynchronize(), cudaSuccess);
   }
 };
+
+/// All of packed tensors.
+inline constexpr Family kFamilies[] = {Family::kPalette, Family::kHuffman, Family::kRadix};
 
 inline constexpr std::uint8_t kPoison = 0xa5;
 
@@ -98,9 +102,12 @@ struct GuardedTensor {
         chunk_streams(huffman(extents) ? 40 * grid(extents).num_chunks() : 0),
         verbatim_index(8 * grid(extents).num_chunks()),
         verbatim_positions(2 * extents.num_verbatim_rows),
-        verbatim_rows(8 * extents.num_verbatim_rows),
+        verbatim_rows((radix(extents) ? 1 : 8) * extents.num_verbatim_rows),
         sign_mantissa(1024 * grid(extents).num_tiles()),
-        codes(huffman(extents) ? 0 : 512 * grid(extents).num_tiles()),
+        codes((huffman(extents) ? 0
+               : radix(extents) ? 448
+                                : 512) *
+              grid(extents).num_tiles()),
         stream(extents.stream_bytes) {
     view.extents = extents;
     view.record = record.data();
@@ -121,6 +128,7 @@ struct GuardedTensor {
   }
 
   static bool huffman(const gpu::Extents& e) { return e.family == Family::kHuffman; }
+  static bool radix(const gpu::Extents& e) { return e.family == Family::kRadix; }
   static layout::TileGrid grid(const gpu::Extents& e) { return {e.rows, e.cols}; }
 
   Guarded record, chunk_streams, verbatim_index, verbatim_positions, verbatim_rows, sign_mantissa,

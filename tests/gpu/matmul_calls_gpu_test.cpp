@@ -2,6 +2,7 @@
 //
 // How gpu::matmul is called: epilogues, SwiGLU, operands of any alignment, graphs, dependent
 // launches, wrong arguments, and weights that are not what an encoder wrote.
+#include "codec/families_format.h"
 #include "gpu/device_memory.h"
 #include "matmul_gpu_support.h"
 
@@ -45,7 +46,7 @@ TEST_F(MatmulCallsGpuTest, BiasAndResidual) {
             return testing::check_output(got, reference.sums[i], k, b + r,
                                          std::abs(b) + std::abs(r));
           });
-          for (const WeightForm form : {WeightForm::kExponents, WeightForm::kTiles}) {
+          for (const WeightForm form : kForms) {
             if (!gpu::can_implement(weights.problem(m, form), config)) continue;
             EXPECT_TRUE(multiply(weights, form, device_x, config, {}, epilogue) == y);
           }
@@ -332,6 +333,7 @@ TEST_F(MatmulCallsGpuTest, WrongArgumentsAreNamed) {
       });
       switch (form) {
         case WeightForm::kPalette:
+        case WeightForm::kRadix:
           refused("codes", [](Arguments& a) { a.weights.packed.codes = nullptr; });
           refused("codes", [](Arguments& a) { ++a.weights.packed.codes; });
           refused("record", [](Arguments& a) { a.weights.packed.record = nullptr; });
@@ -339,10 +341,14 @@ TEST_F(MatmulCallsGpuTest, WrongArgumentsAreNamed) {
           refused("verbatim", [](Arguments& a) { a.weights.packed.verbatim_rows = nullptr; });
           refused("family",
                   [](Arguments& a) { a.weights.packed.extents.family = Family::kHuffman; });
-          [[fallthrough]];
+          refused("family", [&](Arguments& a) {
+            a.weights.packed.extents.family =
+                form == WeightForm::kRadix ? Family::kPalette : Family::kRadix;
+          });
+          refused("sign_mantissa", [](Arguments& a) { a.weights.packed.sign_mantissa = nullptr; });
+          break;
         case WeightForm::kExponents:
           refused("sign_mantissa", [](Arguments& a) { a.weights.packed.sign_mantissa = nullptr; });
-          if (form == WeightForm::kPalette) break;
           refused("exponents", [](Arguments& a) { a.weights.exponents = nullptr; });
           refused("exponents", [](Arguments& a) { a.weights.exponents += 8; });
           break;
@@ -415,6 +421,29 @@ void flip_bits(const Guarded& section, std::mt19937_64& rng, int count) {
             cudaSuccess);
 }
 
+/// Damages the sections of one packed tensor, one by one and all together, in ways that differ from
+/// round to round; use(), then looks at the guards.
+template <typename Restore, typename Use>
+void damage_every_section(const GuardedTensor& packed, std::mt19937_64& rng, Restore restore,
+                          Use use) {
+  const std::vector<const Guarded*> sections = packed.sections();
+  for (std::size_t s = 0; s <= sections.size(); ++s) {
+    for (int round = 0; round < (small_sizes() ? 2 : 6); ++round) {
+      SCOPED_TRACE("section " + std::to_string(s) + " round " + std::to_string(round));
+      restore();
+      if (s == sections.size()) {
+        for (const Guarded* section : sections) randomize(*section, rng);
+      } else if (round == 0) {
+        randomize(*sections[s], rng);
+      } else {
+        flip_bits(*sections[s], rng, 1 << 2 * round);
+      }
+      use();
+      packed.expect_guards_intact();
+    }
+  }
+}
+
 // Guards here (multiply() looks at them); compute-sanitizer says the rest.
 TEST_F(MatmulCallsGpuTest, DamagedWeightsStayInsideTheirBuffers) {
   std::mt19937_64 rng(99);
@@ -422,38 +451,67 @@ TEST_F(MatmulCallsGpuTest, DamagedWeightsStayInsideTheirBuffers) {
                                  testing::random_bits_tensor(33, 130),
                                  testing::normal_tensor(100, small_sizes() ? 200 : 4160)}) {
     const DeviceWeights weights(t);
-    const auto blob = encode(view_of(t), {.family = Family::kPalette, .self_check = false});
-    ASSERT_TRUE(blob.ok());
-    for (const std::uint64_t m : {3u, 70u}) {
-      const DeviceOperand x(make_inputs(Input::kNormal, m, t.cols), m, t.cols,
-                            {0, aligned_gap(t.cols)});
-      for (const MatmulConfig& config :
-           some_configs(weights.problem(m, WeightForm::kPalette), small_sizes() ? 1 : 4, m)) {
-        const Words good = multiply(weights, WeightForm::kPalette, x, config);
-        std::vector<const Guarded*> sections = weights.palette->sections();
-        for (std::size_t s = 0; s <= sections.size(); ++s) {
-          for (int round = 0; round < (small_sizes() ? 2 : 6); ++round) {
-            SCOPED_TRACE(t.name + " section " + std::to_string(s) + " round " +
-                         std::to_string(round));
-            ASSERT_TRUE(gpu::upload(*blob, weights.palette->view, nullptr).ok());
-            if (s == sections.size()) {
-              for (const Guarded* section : sections) randomize(*section, rng);
-            } else if (round == 0) {
-              randomize(*sections[s], rng);
-            } else {
-              flip_bits(*sections[s], rng, 1 << 2 * round);
-            }
-            (void)multiply(weights, WeightForm::kPalette, x, config);
-            const bool twice =
-                gpu::can_implement(weights.problem(m, WeightForm::kPalette, true), config).ok();
-            if (twice) (void)multiply_swiglu(weights, weights, WeightForm::kPalette, x, config);
-            weights.palette->expect_guards_intact();
-          }
+    for (const WeightForm form : {WeightForm::kPalette, WeightForm::kRadix}) {
+      const GuardedTensor& packed = weights.packed(form);
+      const auto blob =
+          encode(view_of(t), {.family = packed.view.extents.family, .self_check = false});
+      ASSERT_TRUE(blob.ok());
+      const auto restore = [&] { ASSERT_TRUE(gpu::upload(*blob, packed.view, nullptr).ok()); };
+      for (const std::uint64_t m : {3u, 70u}) {
+        const DeviceOperand x(make_inputs(Input::kNormal, m, t.cols), m, t.cols,
+                              {0, aligned_gap(t.cols)});
+        for (const MatmulConfig& config :
+             some_configs(weights.problem(m, form), small_sizes() ? 1 : 4, m)) {
+          SCOPED_TRACE(t.name);
+          const Words good = multiply(weights, form, x, config);
+          const bool twice = gpu::can_implement(weights.problem(m, form, true), config).ok();
+          damage_every_section(packed, rng, restore, [&] {
+            (void)multiply(weights, form, x, config);
+            if (twice) (void)multiply_swiglu(weights, weights, form, x, config);
+          });
+          restore();  // and it is as good as before
+          EXPECT_TRUE(multiply(weights, form, x, config) == good);
+          if (HasFailure()) return;
         }
-        // And it is as good as before.
-        ASSERT_TRUE(gpu::upload(*blob, weights.palette->view, nullptr).ok());
-        EXPECT_TRUE(multiply(weights, WeightForm::kPalette, x, config) == good);
-        if (HasFailure()) return;
+      }
+    }
+  }
+}
+
+/// Writes one 32-bit word to every index entry's first row, or one 16-bit word to every position.
+template <typename Word>
+void fill_every(const Guarded& section, std::size_t stride, Word value) {
+  auto bytes = section.read();
+  for (std::size_t at = 0; at + sizeof(Word) <= bytes.size(); at += stride) {
+    std::memcpy(bytes.data() + at, &value, sizeof(Word));
+  }
+  ASSERT_EQ(cudaMemcpy(section.data(), bytes.data(), bytes.size(), cudaMemcpyHostToDevice),
+            cudaSuccess);
+}
+
+// What would make a reader of escapes go on for ever, or beyond its arrays.
+TEST_F(MatmulCallsGpuTest, EscapesThatLeadNowhere) {
+  const HostileTensor t = testing::student_t_tensor(small_sizes() ? 40 : 500, 1100);
+  const DeviceWeights weights(t);
+  const auto blob = encode(view_of(t), {.family = Family::kRadix, .self_check = false});
+  ASSERT_TRUE(blob.ok());
+  const GuardedTensor& packed = *weights.radix;
+  const auto count = static_cast<std::uint32_t>(packed.view.extents.num_verbatim_rows);
+  for (const std::uint64_t m : {3u, 70u}) {
+    const DeviceOperand x(make_inputs(Input::kNormal, m, t.cols), m, t.cols,
+                          {0, aligned_gap(t.cols)});
+    for (const MatmulConfig& config :
+         some_configs(weights.problem(m, WeightForm::kRadix), small_sizes() ? 1 : 4, m)) {
+      for (const std::uint32_t first : {0u, count - 1, count, count + 31, ~0u - 32, ~0u}) {
+        for (const std::uint32_t position : {0u, 0x7c00u, 0xffffu}) {
+          SCOPED_TRACE(std::to_string(first) + ", positions " + std::to_string(position));
+          ASSERT_TRUE(gpu::upload(*blob, packed.view, nullptr).ok());
+          fill_every(packed.verbatim_index, sizeof(codec::VerbatimIndexEntry), first);
+          fill_every(packed.verbatim_positions, 2, static_cast<std::uint16_t>(position));
+          (void)multiply(weights, WeightForm::kRadix, x, config);
+          packed.expect_guards_intact();
+          if (HasFailure()) return;
+        }
       }
     }
   }

@@ -29,7 +29,7 @@ using testing::HostileTensor;
 using Words = std::vector<std::uint16_t>;
 
 inline constexpr std::array kForms = {WeightForm::kPalette, WeightForm::kExponents,
-                                      WeightForm::kTiles};
+                                      WeightForm::kTiles, WeightForm::kRadix};
 
 inline std::string message_of(const Result<void>& result) {
   return result ? "" : result.error().message;
@@ -37,12 +37,13 @@ inline std::string message_of(const Result<void>& result) {
 
 // ---- Weights ------------------------------------------------------------------------------------
 
-/// One matrix on the device, in all three forms.
+/// One matrix on the device, in all forms.
 class DeviceWeights {
  public:
   explicit DeviceWeights(HostileTensor t) : tensor(std::move(t)) {
     palette = load(Family::kPalette);
     huffman = load(Family::kHuffman);
+    radix = load(Family::kRadix);
     const std::uint64_t num_tiles = layout::TileGrid{tensor.rows, tensor.cols}.num_tiles();
     exponents = std::make_unique<Guarded>(num_tiles * layout::kTileByteSectionBytes);
     tiles = std::make_unique<Guarded>(num_tiles * layout::kTileWeightSectionBytes);
@@ -71,15 +72,22 @@ class DeviceWeights {
         weights.packed.extents = palette->view.extents;
         weights.tiles = tiles->data();
         break;
+      case WeightForm::kRadix:
+        weights.packed = radix->view;
+        break;
     }
     return weights;
+  }
+  /// kPalette, kRadix: what in() has.
+  [[nodiscard]] const GuardedTensor& packed(WeightForm form) const {
+    return form == WeightForm::kRadix ? *radix : *palette;
   }
   [[nodiscard]] MatmulProblem problem(std::uint64_t m, WeightForm form, bool swiglu = false) const {
     return {.n = tensor.rows, .k = tensor.cols, .m = m, .form = form, .swiglu = swiglu};
   }
 
   HostileTensor tensor;
-  std::unique_ptr<GuardedTensor> palette, huffman;
+  std::unique_ptr<GuardedTensor> palette, huffman, radix;
   std::unique_ptr<Guarded> exponents, tiles;
 
  private:

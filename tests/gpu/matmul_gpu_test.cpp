@@ -133,6 +133,56 @@ TEST_F(MatmulGpuTest, AnyWeights) {
   }
 }
 
+/// Exponents 115 .. 125, which the radix family has digits for, but weights of which
+/// is_escape(tile, random) says so.
+template <typename IsEscape>
+HostileTensor escapes_tensor(const char* name, std::uint64_t rows, std::uint64_t cols,
+                             IsEscape is_escape) {
+  HostileTensor t{rows, cols, Words(rows * cols), name};
+  std::mt19937_64 rng(47);
+  const std::uint64_t strip_tiles = layout::TileGrid{rows, cols}.tiles_per_strip();
+  for (std::uint64_t i = 0; i < t.weights.size(); ++i) {
+    const std::uint64_t tile =
+        i / cols / layout::kTileRows * strip_tiles + i % cols / layout::kTileCols;
+    const std::uint64_t exponent = is_escape(tile, rng()) ? 95 + rng() % 20 : 115 + rng() % 11;
+    t.weights[i] = static_cast<std::uint16_t>((rng() & 0x807f) | exponent << 7);
+  }
+  return t;
+}
+
+// Windows of 32 escapes lie over many chunks or inside one tile, end with a chunk or a tile, and
+// warps that share a strip pass over many whose tiles others decode.
+TEST_F(MatmulGpuTest, EscapesOfAnyDensity) {
+  const std::uint64_t n = small_sizes() ? 40 : 200, k = 4170;  // 66 tiles: strips begin anywhere
+  const HostileTensor tensors[] = {
+      escapes_tensor("none", n, k, [](std::uint64_t, std::uint64_t) { return false; }),
+      escapes_tensor("rare", n, k,
+                     [](std::uint64_t, std::uint64_t random) { return random % 20000 == 0; }),
+      escapes_tensor("one_a_chunk", n, k,
+                     [](std::uint64_t tile, std::uint64_t random) {
+                       return tile % 32 == 7 && random % 1024 == 0;
+                     }),
+      escapes_tensor("32_a_tile", n, k,
+                     [](std::uint64_t, std::uint64_t random) { return random % 32 == 0; }),
+      escapes_tensor("chunks", n, k,
+                     [](std::uint64_t tile, std::uint64_t) { return tile / 32 % 3 == 1; }),
+      escapes_tensor("tiles", n, k,
+                     [](std::uint64_t tile, std::uint64_t) { return tile % 37 == 30; }),
+      escapes_tensor("ends_of_chunks", n, k,
+                     [](std::uint64_t tile, std::uint64_t) { return tile % 32 >= 29; }),
+  };
+  std::uint64_t salt = 0;
+  for (const HostileTensor& t : tensors) {
+    const DeviceWeights weights(t);
+    for (const std::uint64_t m : {5u, 40u}) {
+      expect_product(
+          weights, make_inputs(Input::kNormal, m, k), m,
+          some_configs(weights.problem(m, WeightForm::kRadix), small_sizes() ? 2 : 12, ++salt));
+      if (HasFailure()) return;
+    }
+  }
+}
+
 TEST_F(MatmulGpuTest, AnyInputs) {
   std::uint64_t salt = 0;
   for (const HostileTensor& t :

@@ -21,9 +21,9 @@ struct DecodeParams {
   const codec::ChunkStreamEntry* chunk_streams;       ///< kHuffman: [num_chunks]
   const codec::VerbatimIndexEntry* verbatim_index;    ///< [num_chunks]
   const codec::VerbatimPosition* verbatim_positions;  ///< [num_verbatim_rows]
-  const std::uint8_t* verbatim_rows;                  ///< [num_verbatim_rows][8]
+  const std::uint8_t* verbatim_rows;                  ///< [num_verbatim_rows][8], kRadix: 1
   const std::uint8_t* sign_mantissa;                  ///< [num_tiles][1024]
-  const std::uint8_t* codes;                          ///< kPalette: [num_tiles][512]
+  const std::uint8_t* codes;                          ///< kPalette: [num_tiles][512], kRadix: 448
   const std::uint8_t* stream;                         ///< kHuffman: [stream_bytes]
   std::uint64_t num_verbatim_rows;
   std::uint64_t stream_bytes;
@@ -53,5 +53,8 @@ cudaError_t launch_huffman_decode(const DecodeParams& params, const DecodeTarget
 cudaError_t launch_palette_decode(const DecodeParams& params, const DecodeTarget& target,
                                   const gpu::LaunchLimits& limits, std::uint32_t max_sms,
                                   cudaStream_t stream);
+cudaError_t launch_radix_decode(const DecodeParams& params, const DecodeTarget& target,
+                                const gpu::LaunchLimits& limits, std::uint32_t max_sms,
+                                cudaStream_t stream);
 
 }  // namespace unweight::kernels

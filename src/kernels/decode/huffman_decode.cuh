@@ -16,6 +16,7 @@
 #include <cstdint>
 
 #include "kernels/decode/decode_params.h"
+#include "kernels/decode/decode_status.cuh"
 #include "kernels/decode/huffman_sinks.cuh"
 #include "kernels/decode/lane_reader.cuh"
 #include "kernels/decode/verbatim_patch.cuh"
@@ -245,10 +246,6 @@ __device__ __forceinline__ void make_tables(const TensorRecord& record, HuffmanS
   for (std::uint32_t pair = threadIdx.x; pair < codec::kNumPairs; pair += blockDim.x) {
     shared.pair_words[pair] = pair_word<kKind>(record.palette, pair);
   }
-}
-
-__device__ __forceinline__ void report(const DecodeParams& params, std::uint32_t bits) {
-  if (bits != 0 && params.status != nullptr) atomicOr(params.status, bits);
 }
 
 template <Kind kKind, std::uint32_t kStaged>

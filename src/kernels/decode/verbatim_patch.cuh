@@ -13,6 +13,13 @@
 
 namespace unweight::kernels {
 
+/// Verbatim rows, or escapes, that there are: the extents of an encoder have room to spare.
+__device__ __forceinline__ std::uint64_t num_verbatim_rows(const DecodeParams& params) {
+  const gpu::EncodeOutcome& outcome = params.record->outcome;
+  return outcome.fits ? min(params.num_verbatim_rows, outcome.num_verbatim_rows)
+                      : params.num_verbatim_rows;
+}
+
 struct VerbatimRange {
   std::uint64_t first, end;
 };
@@ -24,10 +31,7 @@ __device__ __forceinline__ VerbatimRange verbatim_range(const DecodeParams& para
   const auto num_chunks = static_cast<std::uint32_t>(params.grid.num_chunks());
   const std::uint64_t first = params.verbatim_index[chunk].first_verbatim_row;
   std::uint64_t end = chunk + 1 < num_chunks ? params.verbatim_index[chunk + 1].first_verbatim_row
-                                             : params.num_verbatim_rows;
-  if (params.record->outcome.fits && chunk + 1 == num_chunks) {
-    end = min(end, params.record->outcome.num_verbatim_rows);  // of an encoder's spare capacity
-  }
+                                             : num_verbatim_rows(params);
   end = min(end, params.num_verbatim_rows);
   if (end > first + kMaxRows) end = first + kMaxRows;
   return {first, end};

@@ -52,14 +52,14 @@ __device__ Sums exclusive_in_cta(Sums value, Sums* warp_sums, Sums& total) {
 
 __device__ void write_outcome(const EncodeParams& params, Sums totals, std::uint32_t longest) {
   const std::uint64_t stream_bytes =
-      params.huffman ? totals.stream_bytes + codec::kStreamTailBytes : 0;
+      params.huffman() ? totals.stream_bytes + codec::kStreamTailBytes : 0;
   gpu::EncodeOutcome& outcome = params.record->outcome;
   outcome.num_verbatim_rows = totals.verbatim_rows;
   outcome.stream_bytes = stream_bytes;
   outcome.max_chunk_stream_bytes = longest;
   outcome.fits =
       totals.verbatim_rows <= params.verbatim_capacity && stream_bytes <= params.stream_capacity;
-  if (!params.huffman || stream_bytes > params.stream_capacity) return;
+  if (!params.huffman() || stream_bytes > params.stream_capacity) return;
   for (std::uint32_t i = 0; i < codec::kStreamTailBytes; ++i) {
     params.stream[totals.stream_bytes + i] = 0;
   }
@@ -78,7 +78,7 @@ __global__ void __launch_bounds__(kThreads)
     const std::uint32_t chunk = first + threadIdx.x;
     Sums mine{0, 0};
     if (chunk < num_chunks) {
-      if (params.huffman) mine.stream_bytes = params.chunk_bytes[chunk];
+      if (params.huffman()) mine.stream_bytes = params.chunk_bytes[chunk];
       mine.verbatim_rows = params.verbatim_index[chunk].first_verbatim_row;
     }
     Sums total;
@@ -86,7 +86,7 @@ __global__ void __launch_bounds__(kThreads)
     if (chunk < num_chunks) {
       params.verbatim_index[chunk].first_verbatim_row =
           static_cast<std::uint32_t>(before.verbatim_rows);
-      if (params.huffman) {
+      if (params.huffman()) {
         params.chunk_streams[chunk].packed |= before.stream_bytes;
         atomicMax(&longest, static_cast<std::uint32_t>(mine.stream_bytes));
       }

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// Escapes of the radix family inside a matmul (codec/radix_format.h). 2.5 a tile of N(0, s)
+// weights: too many to be special, too few for a loop over them, which would hold up whatever else
+// the warp does. So a tile's escapes are put right together, without branching on any of them:
+//
+//   window   32 records, one a lane, the next 32 on their way   | r r r r r r ... |
+//                                                                 ^ ^ of this tile
+//   redux    lanes whose record is of this tile OR the bits of the lanes that it is for
+//   scratch  of the warp, 2 KiB, laid out like a weight section. Lanes that are hit store their
+//            exponents, the records' holders overwrite two bytes each, who was hit takes them back
+//
+// Windows run on from chunk to chunk; where a chunk ends in them, its index entry says.
+#pragma once
+
+#include <cstdint>
+
+#include "codec/radix_format.h"
+#include "kernels/ptx/shared_words.cuh"
+#include "kernels/ptx/warp_moves.cuh"
+#include "matmul/matmul_params.h"
+#include "matmul/verbatim_fragments.cuh"
+
+namespace unweight::matmul {
+
+namespace ptx = kernels::ptx;
+
+/// The low 10 bits of a position are the weight's place in a weight section, in units of its two
+/// bytes: whatever a record holds, it is a place in the scratch.
+inline constexpr std::uint32_t kEscapePlaces = layout::kTileElems;
+[[nodiscard]] __device__ constexpr std::uint32_t escape_scratch_offset(std::uint32_t position) {
+  return 2 * (position & (kEscapePlaces - 1));
+}
+static_assert(2 * kEscapePlaces == kEscapeScratchBytes);
+static_assert([] {
+  for (std::uint32_t p = 0; p < kEscapePlaces; ++p) {
+    const auto place = codec::escape_place(static_cast<codec::EscapePosition>(p));
+    if (layout::weight_section_offset(place) != 2 * p) return false;
+  }
+  return true;
+}());
+
+/// The escapes of one strip, as its tiles are decoded, by a whole warp. The window only moves
+/// forward and ends where the arrays do, so that no index and no position can make it go round for
+/// ever; what they say beyond that is believed.
+class EscapeStream {
+ public:
+  /// Then enter_chunk(), of the same chunk.
+  __device__ __forceinline__ void begin(const WeightPointers& weights, std::uint32_t num_chunks,
+                                        std::uint32_t chunk, std::uint32_t lane) {
+    end_ = inside(weights, first_of_chunk(weights, num_chunks, chunk));
+    next_end_ = first_of_chunk(weights, num_chunks, chunk + 1);
+    open_window(weights, end_, lane);
+  }
+
+  /// The chunk behind the last one.
+  __device__ __forceinline__ void enter_chunk(const WeightPointers& weights,
+                                              std::uint32_t num_chunks, std::uint32_t chunk,
+                                              std::uint32_t lane) {
+    const std::uint32_t first = end_;
+    end_ = inside(weights, next_end_);
+    next_end_ = first_of_chunk(weights, num_chunks, chunk + 2);  // a chunk ahead: a cache misses
+    std::uint32_t behind = first > window_ ? first - window_ : 0;
+    if (behind >= layout::kLanes) {  // tiles that other warps decode had so many
+      open_window(weights, first, lane);
+      behind = 0;
+    }
+    find_tiles(behind, lane);
+  }
+
+  /// Puts the escapes of tile `tile` of the chunk into its exponents, which are in place: a[k16
+  /// step][register]. Tiles ascend. `scratch`: this warp's, an address in shared memory.
+  __device__ __forceinline__ void patch(const WeightPointers& weights, std::uint32_t tile,
+                                        std::uint32_t scratch, std::uint32_t lane,
+                                        std::uint32_t (&a)[layout::kSteps][4]) {
+    for (;;) {
+      const bool is_holder = tile_ == tile;
+      const std::uint32_t lanes = __reduce_or_sync(~0u, is_holder ? 1u << (record_ & 31) : 0);
+      if (lanes != 0) {
+        const bool is_hit = (lanes >> lane & 1) != 0;
+        const std::uint32_t own = scratch + 16 * lane;
+        if (is_hit) put(own, a);
+        __syncwarp();
+        if (is_holder) {
+          ptx::store_shared_2(scratch + escape_scratch_offset(position_of(record_)),
+                              static_cast<std::uint16_t>(record_ >> 6 & 0x7f80));
+        }
+        __syncwarp();
+        if (is_hit) take_back(own, a);
+      }
+      if (last_tile_ > tile) [[likely]]
+        return;
+      next_window(weights, lane);
+    }
+  }
+
+ private:
+  static constexpr std::uint32_t kNoTile = layout::kChunkTiles;
+  static constexpr std::uint32_t kStepBytes = layout::weight_section_offset({0, layout::kRowElems});
+
+  /// As device memory has it.
+  [[nodiscard]] __device__ __forceinline__ static std::uint32_t first_of_chunk(
+      const WeightPointers& weights, std::uint32_t num_chunks, std::uint32_t chunk) {
+    return chunk < num_chunks ? __ldg(&weights.verbatim_index[chunk].first_verbatim_row)
+                              : static_cast<std::uint32_t>(num_verbatim_rows(weights));
+  }
+  [[nodiscard]] __device__ __forceinline__ static std::uint32_t inside(
+      const WeightPointers& weights, std::uint32_t escape) {
+    return min(escape, static_cast<std::uint32_t>(weights.num_verbatim_rows));
+  }
+
+  /// What a lane has of a window.
+  struct Escape {
+    std::uint32_t position = 0, exponent = 0;
+
+    /// Number i, or the last one there is. Always a load: what a compiler makes of a condition is a
+    /// copy behind the load, which waits for it.
+    __device__ __forceinline__ void load(const WeightPointers& weights, std::uint32_t i) {
+      const auto room = max(static_cast<std::uint32_t>(weights.num_verbatim_rows), 1u);
+      i = min(i, room - 1);
+      position = __ldg(weights.verbatim_positions + i);
+      exponent = __ldg(weights.verbatim_rows + i);
+    }
+    /// Waits for what was loaded. Position and exponent << 16, but the lane in front, where a shift
+    /// takes its count from:
+    ///   31..29 k | 28..21 0 | 20..13 exponent | 12 parity | 11..7 tile | 6..5 step | 4..0 lane
+    [[nodiscard]] __device__ __forceinline__ std::uint32_t record() const {
+      const std::uint32_t both = position | exponent << 16;
+      return __funnelshift_r(both, both, 3);
+    }
+  };
+
+  /// And the exponent above it.
+  [[nodiscard]] __device__ __forceinline__ static std::uint32_t position_of(std::uint32_t record) {
+    return __funnelshift_l(record, record, 3);
+  }
+
+  __device__ __forceinline__ void open_window(const WeightPointers& weights, std::uint32_t first,
+                                              std::uint32_t lane) {
+    window_ = first;
+    ahead_.load(weights, window_ + lane);
+    record_ = ahead_.record();
+    ahead_.load(weights, window_ + layout::kLanes + lane);
+  }
+  /// Only where the window lies before end_.
+  __device__ __forceinline__ void next_window(const WeightPointers& weights, std::uint32_t lane) {
+    window_ += layout::kLanes;
+    record_ = ahead_.record();
+    find_tiles(0, lane);
+    // `weights`, but of unknown origin: its pointers would be kept in five registers.
+    ahead_.load((&weights)[ptx::keep(0)], window_ + layout::kLanes + lane);
+  }
+  /// Which tiles of the chunk the window's records are of; the first `behind` are of none.
+  __device__ __forceinline__ void find_tiles(std::uint32_t behind, std::uint32_t lane) {
+    const std::uint32_t count = end_ > window_ ? end_ - window_ : 0;
+    tile_ = lane >= behind && lane < count ? record_ >> 7 & (layout::kChunkTiles - 1) : kNoTile;
+    last_tile_ = __shfl_sync(~0u, tile_, layout::kLanes - 1);
+  }
+
+  __device__ __forceinline__ static void put(std::uint32_t own,
+                                             const std::uint32_t (&a)[layout::kSteps][4]) {
+#pragma unroll
+    for (std::uint32_t s = 0; s < layout::kSteps; ++s) {
+      ptx::store_shared_16(own + kStepBytes * s, a[s]);
+    }
+  }
+  __device__ __forceinline__ static void take_back(std::uint32_t own,
+                                                   std::uint32_t (&a)[layout::kSteps][4]) {
+#pragma unroll
+    for (std::uint32_t s = 0; s < layout::kSteps; ++s) {
+      const uint4 v = ptx::load_shared_16(own + kStepBytes * s);
+      a[s][0] = v.x;
+      a[s][1] = v.y;
+      a[s][2] = v.z;
+      a[s][3] = v.w;
+    }
+  }
+
+  std::uint32_t window_;          ///< number of lane 0's escape
+  std::uint32_t end_, next_end_;  ///< of the chunk's escapes, of the next one's
+  std::uint32_t record_;          ///< of this window
+  Escape ahead_;                  ///< of the next one
+  std::uint32_t tile_;            ///< of record_, of the chunk, or kNoTile
+  std::uint32_t last_tile_;       ///< tile_ of the last lane: kNoTile while the chunk ends before
+};
+
+}  // namespace unweight::matmul

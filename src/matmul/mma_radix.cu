@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "matmul/mma_matmul.cuh"
+
+namespace unweight::matmul {
+
+template cudaError_t launch_mma_form<WeightForm::kRadix>(const MatmulParams&, const TensorMaps&,
+                                                         const gpu::MatmulConfig&,
+                                                         cudaLaunchConfig_t&);
+
+}  // namespace unweight::matmul
