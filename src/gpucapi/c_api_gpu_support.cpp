@@ -12,7 +12,7 @@ static_assert(UW_GPU_BAD_INDEX == gpu::kStatusBadIndex);
 
 Result<Family> packed_family_from_c(uw_family family) {
   UNWEIGHT_TRY_ASSIGN(const std::optional<Family> known, family_from_c(family));
-  if (known && *known != Family::kRaw) return *known;
+  if (known == Family::kPalette || known == Family::kHuffman) return *known;
   return Error{ErrorCode::kInvalidArgument, "family must be palette or huffman"};
 }
 

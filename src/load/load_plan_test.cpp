@@ -189,6 +189,12 @@ TEST_F(LoadPlanTest, EveryByteGoesToItsPlaceOnce) {
   }
 }
 
+TEST_F(LoadPlanTest, RadixIsNotLoadedYet) {
+  const auto listing = list(make_bundle(Family::kRadix));
+  ASSERT_FALSE(listing);
+  EXPECT_EQ(listing.error().code, ErrorCode::kUnsupported);
+}
+
 TEST_F(LoadPlanTest, SectionsOfLargeTensorsAreUnitsOfTheirOwn) {
   const auto listing = list(make_bundle(Family::kHuffman));
   ASSERT_TRUE(listing) << listing.error().message;
