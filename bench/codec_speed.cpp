@@ -143,7 +143,7 @@ int main(int argc, char** argv) {
   }
   const MatrixView view{weights.data(), arguments->rows, arguments->cols, arguments->cols};
   const auto all = static_cast<unsigned>(arguments->threads);
-  for (const Family family : {Family::kHuffman, Family::kPalette}) {
+  for (const Family family : {Family::kHuffman, Family::kPalette, Family::kRadix}) {
     if (!measure(view, family, 1, arguments->runs)) return 1;
     if (all > 1 && !measure(view, family, all, arguments->runs)) return 1;
   }

@@ -151,5 +151,64 @@ TEST(ChoosePalette, KeepsItsPromisesOnRandomCounts) {
   EXPECT_GT(sets, 100);
 }
 
+TEST(ChooseRadixRun, NothingCountedGivesTheLowestRun) {
+  const PaletteChoice choice = choose_radix_run({});
+  EXPECT_EQ(choice.exponents, run_from(0));
+  EXPECT_TRUE(choice.is_run);
+  EXPECT_EQ(choice.padding_code, 0);
+  EXPECT_EQ(choice.num_outside, 0u);
+}
+
+TEST(ChooseRadixRun, ElevenExponentsCountLowestStartFirst) {
+  ExponentCounts counts{};
+  counts[120] = 5;
+  counts[125] = 90;
+  PaletteChoice choice = choose_radix_run(counts);
+  EXPECT_EQ(choice.exponents, run_from(115));
+  EXPECT_EQ(choice.padding_code, 10);
+  EXPECT_EQ(choice.num_outside, 0u);
+  counts[131] = 6;  // 11 above 120: not both
+  choice = choose_radix_run(counts);
+  EXPECT_EQ(choice.exponents, run_from(121));
+  EXPECT_EQ(choice.padding_code, 4);
+  EXPECT_EQ(choice.num_outside, 5u);
+  counts[121] = 90;  // as many as 125
+  EXPECT_EQ(choose_radix_run(counts).padding_code, 0);
+}
+
+TEST(ChooseRadixRun, RunsStayBelowTheEnd) {
+  ExponentCounts counts{};
+  counts[255] = 100;  // no digit can say it
+  PaletteChoice choice = choose_radix_run(counts);
+  EXPECT_EQ(choice.exponents, run_from(0));
+  EXPECT_EQ(choice.num_outside, 100u);
+  counts[250] = 1;
+  choice = choose_radix_run(counts);
+  EXPECT_EQ(choice.exponents, run_from(240));
+  EXPECT_EQ(choice.padding_code, 10);
+  EXPECT_EQ(choice.num_outside, 100u);
+}
+
+TEST(ChooseRadixRun, IsTheBestOfAll241) {
+  std::mt19937_64 rng(5);
+  for (int round = 0; round < 200; ++round) {
+    ExponentCounts counts{};
+    for (int i = 0; i < 40; ++i) counts[rng() % 256] += rng() % 4;
+    std::uint64_t best = 0, best_start = 0;
+    for (std::uint64_t start = 0; start <= 240; ++start) {
+      std::uint64_t sum = 0;
+      for (std::uint64_t e = start; e < start + kRadixRun; ++e) sum += counts[e];
+      if (sum > best) {
+        best = sum;
+        best_start = start;
+      }
+    }
+    const PaletteChoice choice = choose_radix_run(counts);
+    EXPECT_EQ(choice.exponents, run_from(static_cast<int>(best_start)));
+    EXPECT_EQ(choice.num_outside,
+              std::accumulate(counts.begin(), counts.end(), std::uint64_t{0}) - best);
+  }
+}
+
 }  // namespace
 }  // namespace unweight::analysis

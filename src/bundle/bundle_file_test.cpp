@@ -22,7 +22,7 @@ TEST(BundleFile, RestoresEveryTensorOfTheHostileSet) {
 }
 
 TEST(BundleFile, RestoresWithEveryForcedFamily) {
-  for (const Family family : {Family::kRaw, Family::kPalette, Family::kHuffman}) {
+  for (const Family family : {Family::kRaw, Family::kPalette, Family::kHuffman, Family::kRadix}) {
     const TempDir dir;
     CompressOptions options;
     options.family = family;

@@ -22,6 +22,9 @@ constexpr Limits kTiny{.source_window_bytes = std::uint64_t{40} << 10,
                        .encode_budget_bytes = std::uint64_t{1} << 10,
                        .copy_bytes = 1000};
 
+constexpr std::pair<Family, unsigned> kFamiliesAndThreads[] = {
+    {Family::kHuffman, 1}, {Family::kHuffman, 3}, {Family::kRadix, 1}, {Family::kRadix, 3}};
+
 /// Shapes whose strips end inside chunks, at every distance.
 std::string shapes_file() {
   SafetensorsText file;
@@ -40,11 +43,12 @@ std::string shapes_file() {
 TEST(BundleStreaming, WindowsGiveTheSameBundle) {
   const TempDir dir;
   write_file(dir / "in.safetensors", shapes_file());
-  ASSERT_TRUE(compress(dir / "in.safetensors", dir / "whole.safetensors"));
-  for (const unsigned threads : {1u, 3u}) {
-    JobContext job(threads, {}, kTiny);
+  for (const auto& [family, threads] : kFamiliesAndThreads) {
     CompressOptions options;
     options.overwrite = true;
+    options.family = family;
+    ASSERT_TRUE(compress(dir / "in.safetensors", dir / "whole.safetensors", options));
+    JobContext job(threads, {}, kTiny);
     FileCompressor compressor(job, options);
     const auto file =
         compressor.compress(dir / "in.safetensors", dir / "windows.safetensors", "in");
@@ -57,8 +61,11 @@ TEST(BundleStreaming, WindowsRestoreAndVerify) {
   const TempDir dir;
   const std::string file = shapes_file();
   write_file(dir / "in.safetensors", file);
-  ASSERT_TRUE(compress(dir / "in.safetensors", dir / "b.safetensors"));
-  for (const unsigned threads : {1u, 3u}) {
+  for (const auto& [family, threads] : kFamiliesAndThreads) {
+    CompressOptions compress_options;
+    compress_options.overwrite = true;
+    compress_options.family = family;
+    ASSERT_TRUE(compress(dir / "in.safetensors", dir / "b.safetensors", compress_options));
     JobContext job(threads, {}, kTiny);
     DecompressOptions options;
     options.overwrite = true;

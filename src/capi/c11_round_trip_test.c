@@ -88,6 +88,7 @@ int main(void) {
   fill(weights);
   round_trip(weights, decoded, UW_FAMILY_PALETTE);
   round_trip(weights, decoded, UW_FAMILY_HUFFMAN);
+  round_trip(weights, decoded, UW_FAMILY_RADIX);
   statistics(weights);
   dimensions();
   CHECK(strcmp(uw_version(), UNWEIGHT_VERSION_STRING) == 0);

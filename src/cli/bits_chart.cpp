@@ -35,7 +35,7 @@ std::string row(const char* label, const char* label_class, const BitsSplit& bit
   svg += segment(x, y, bits.sign_mantissa, "sign-mantissa", "on-dark", "sign and mantissa");
   svg += segment(x, y, bits.exponents, "exponents", "on-dark", "exponents");
   svg += segment(x, y, bits.overhead, "overhead", "on-dark",
-                 "verbatim rows, tables, headers, alignment");
+                 "verbatim rows or escapes, tables, headers, alignment");
   svg += segment(x, y, kBits - bits.total(), "saved", "tick", "saved");
   svg += svg_text(kWidth - kRight + 10, y + kBar / 2 + 4, "value", Anchor::kStart,
                   fmt::format("{:.2f}", bits.total()));
@@ -45,7 +45,7 @@ std::string row(const char* label, const char* label_class, const BitsSplit& bit
 }  // namespace
 
 std::string bits_chart(const ModelSummary& summary, bool is_bundle) {
-  constexpr int kRows = 4;
+  constexpr int kRows = 5;
   const double bottom = kTop + kRow * kRows;
   std::string svg = svg_open(kWidth, bottom + 44, "Bits per weight by family");
   for (int bits = 0; bits <= 16; bits += 2) {
@@ -56,8 +56,9 @@ std::string bits_chart(const ModelSummary& summary, bool is_bundle) {
   const double inset = (kRow - kBar) / 2;
   svg += row(is_bundle ? "as stored" : "chosen", "row-label strong", summary.stored, kTop + inset);
   svg += row("Huffman", "row-label", summary.huffman, kTop + kRow + inset);
-  svg += row("palette", "row-label", summary.palette, kTop + 2 * kRow + inset);
-  svg += row("BF16", "row-label", {.sign_mantissa = 8, .exponents = 8}, kTop + 3 * kRow + inset);
+  svg += row("radix", "row-label", summary.radix, kTop + 2 * kRow + inset);
+  svg += row("palette", "row-label", summary.palette, kTop + 3 * kRow + inset);
+  svg += row("BF16", "row-label", {.sign_mantissa = 8, .exponents = 8}, kTop + 4 * kRow + inset);
   if (summary.entropy_floor_bits) {
     const double x = kLeft + *summary.entropy_floor_bits * kPerBit;
     svg += svg_line(x, kTop - 8, x, bottom, "floor");

@@ -79,8 +79,10 @@ int run_compress(const CommonOptions& common, CompressArguments& arguments) {
   options.resume = !arguments.no_resume;
   options.self_check = !arguments.no_self_check;
 
-  auto device =
-      choose_device(arguments.device, Task::kCompress, arguments.source, common.num_threads);
+  // No engine encodes radix tensors: opening one would be for nothing.
+  const bool never_engine = options.family == Family::kRadix && arguments.device == kAutoDevice;
+  auto device = choose_device(never_engine ? "cpu" : arguments.device, Task::kCompress,
+                              arguments.source, common.num_threads);
   if (!device) return report_error(common, device.error());
   options.engine = std::move(device->engine);
   ProgressBar bar(options.dry_run ? "analyze" : "compress", common.show_progress());
@@ -112,8 +114,9 @@ void add_compress_command(CLI::App& app, CommonOptions& common, Run& run) {
   command->add_option("DST", arguments->destination, "Bundle to write")->type_name("")->required();
   command
       ->add_option("--family", arguments->family,
-                   "auto (default: the smallest for each tensor), huffman, palette or raw")
-      ->check(CLI::IsMember({"auto", "raw", "palette", "huffman"}))
+                   "auto (default: huffman or palette, the smallest for each tensor), huffman, "
+                   "palette, radix or raw")
+      ->check(CLI::IsMember({"auto", "raw", "palette", "huffman", "radix"}))
       ->type_name("NAME");
   add_filter_options(*command, arguments->options.filter);
   add_device_option(*command, arguments->device);

@@ -63,12 +63,13 @@ std::string histogram_cells(const TensorInspection& tensor, const ExponentWindow
 std::string palette_cells(const TensorInspection& tensor) {
   if (!tensor.analysis) {
     std::string cells;
-    for (int i = 0; i < 5; ++i) cells += cell("–", "");
+    for (int i = 0; i < 6; ++i) cells += cell("–", "");
     return cells;
   }
   const TensorAnalysis& analysis = *tensor.analysis;
   const std::uint64_t num_elems = tensor.report.num_elems;
   return number_cell(bits_per_weight(analysis.huffman_bytes, num_elems), 2) +
+         number_cell(bits_per_weight(analysis.radix_bytes, num_elems), 2) +
          number_cell(bits_per_weight(analysis.palette_bytes, num_elems), 2) +
          cell(palette_text(analysis), std::to_string(analysis.palette.front())) +
          cell(human_percent(analysis.palette_coverage),
@@ -108,8 +109,8 @@ std::string html_tensor_table(const InspectReport& report, const ExponentWindow&
   html += "<th class=\"left\" scope=\"col\">Exponents</th>";
   html += column("Entropy,<br>bits") + column("Stored,<br>bits/w") + column("Family", true) +
           column("Original") + column("Stored") + column("Huffman,<br>bits/w") +
-          column("Palette,<br>bits/w") + column("Palette,<br>exponents") + column("Coverage") +
-          column("Verbatim<br>rows");
+          column("Radix,<br>bits/w") + column("Palette,<br>bits/w") +
+          column("Palette,<br>exponents") + column("Coverage") + column("Verbatim<br>rows");
   html += "</tr></thead><tbody>\n";
   for (const TensorInspection& tensor : report.tensors) html += table_row(tensor, window);
   return html + "</tbody></table></div>";

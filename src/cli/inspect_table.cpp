@@ -55,7 +55,7 @@ std::string verbatim_text(const TensorAnalysis& analysis) {
 }
 
 std::vector<std::string> statistics_cells(const TensorInspection& tensor) {
-  if (!tensor.analysis) return {"-", "-", "-", "-", "-", "-", "-"};
+  if (!tensor.analysis) return {"-", "-", "-", "-", "-", "-", "-", "-"};
   const TensorAnalysis& analysis = *tensor.analysis;
   const std::uint64_t num_elems = tensor.report.num_elems;
   return {human_number(analysis.exponent_entropy_bits, 3),
@@ -64,6 +64,7 @@ std::vector<std::string> statistics_cells(const TensorInspection& tensor) {
           verbatim_text(analysis),
           "16.00",
           human_number(bits_per_weight(analysis.palette_bytes, num_elems), 2),
+          human_number(bits_per_weight(analysis.radix_bytes, num_elems), 2),
           human_number(bits_per_weight(analysis.huffman_bytes, num_elems), 2)};
 }
 
@@ -82,6 +83,7 @@ std::string render_inspect_table(const InspectReport& report, const TableOptions
     table.add_column("VERBATIM ROWS", kRight);
     table.add_column("RAW b/w", kRight);
     table.add_column("PALETTE b/w", kRight);
+    table.add_column("RADIX b/w", kRight);
     table.add_column("HUFFMAN b/w", kRight);
   }
   table.add_column("ORIGINAL", kRight);

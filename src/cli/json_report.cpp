@@ -60,6 +60,9 @@ Json analysis_json(const TensorAnalysis& analysis, std::uint64_t num_elems) {
       {"huffman_bytes", analysis.huffman_bytes},
       {"huffman_bits_per_weight",
        number_or_null(bits_per_weight(analysis.huffman_bytes, num_elems))},
+      {"num_escapes", analysis.num_escapes},
+      {"radix_bytes", analysis.radix_bytes},
+      {"radix_bits_per_weight", number_or_null(bits_per_weight(analysis.radix_bytes, num_elems))},
       {"smallest_family", family_name(analysis.smallest)},
       {"exponent_count", std::move(histogram)},
   };
@@ -193,7 +196,8 @@ Json inspect_json(const InspectReport& report, bool statistics) {
   if (summary.num_analyzed > 0) {
     json["bits_split"] = {{"stored", split_json(summary.stored)},
                           {"palette", split_json(summary.palette)},
-                          {"huffman", split_json(summary.huffman)}};
+                          {"huffman", split_json(summary.huffman)},
+                          {"radix", split_json(summary.radix)}};
   }
   if (!stored_is_known)
     forget(json, {"stored_bytes", "compression_ratio", "bits_per_weight", "num_packed"});

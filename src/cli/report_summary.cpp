@@ -49,6 +49,7 @@ void add_statistics(ModelSummary& summary, double& entropy_sum, const TensorInsp
                weights);
   add_weighted(summary.huffman, split_bits(analysis, Family::kHuffman, analysis.huffman_bytes),
                weights);
+  add_weighted(summary.radix, split_bits(analysis, Family::kRadix, analysis.radix_bytes), weights);
 }
 
 /// "model.layers" and 12 from "model.layers.12.mlp.up_proj.weight"; the first all-digit part
@@ -85,6 +86,7 @@ BitsSplit split_bits(const TensorAnalysis& analysis, Family family,
   BitsSplit bits{.sign_mantissa = std::min(8.0, total)};
   double coded = 8;
   if (family == Family::kPalette) coded = 4;
+  if (family == Family::kRadix) coded = 3.5;
   if (family == Family::kHuffman) {
     coded = static_cast<double>(analysis.huffman_code_bits) / weights;
   }
@@ -117,6 +119,7 @@ ModelSummary summarize(const InspectReport& report) {
     divide(summary.stored, weights);
     divide(summary.palette, weights);
     divide(summary.huffman, weights);
+    divide(summary.radix, weights);
   }
   return summary;
 }

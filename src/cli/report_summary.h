@@ -17,8 +17,9 @@ namespace unweight::cli {
 /// Where the bits of an average BF16 weight go, in bits a weight.
 struct BitsSplit {
   double sign_mantissa = 0;
-  double exponents = 0;  ///< palette codes, Huffman codes, or the 8 bits of a carried tensor
-  double overhead = 0;   ///< verbatim rows, tables, headers, alignment
+  double exponents =
+      0;  ///< palette codes, Huffman codes, radix fields, or the 8 bits of a carried tensor
+  double overhead = 0;  ///< verbatim rows or escapes, tables, headers, alignment
   [[nodiscard]] double total() const noexcept { return sign_mantissa + exponents + overhead; }
 };
 
@@ -42,7 +43,7 @@ struct ModelSummary {
   std::array<std::uint64_t, 256> exponent_count{};
   std::array<std::uint64_t, 256> outside_count{};  ///< of these, outside their tensor's palette
   std::array<double, 256> palette_share{};  ///< fraction of weights whose palette has the exponent
-  BitsSplit stored, palette, huffman;       ///< as stored, and if one family took everything
+  BitsSplit stored, palette, huffman, radix;  ///< as stored, and if one family took everything
 };
 [[nodiscard]] ModelSummary summarize(const InspectReport& report);
 

@@ -34,6 +34,9 @@ TEST(ReportSummary, SplitsBitsByFamily) {
   EXPECT_DOUBLE_EQ(palette.sign_mantissa, 8);
   EXPECT_DOUBLE_EQ(palette.exponents, 4);
   EXPECT_NEAR(palette.overhead, 800.0 / static_cast<double>(num_elems), 1e-9);
+  const BitsSplit radix = split_bits(*tensor.analysis, Family::kRadix, num_elems * 3 / 2);
+  EXPECT_DOUBLE_EQ(radix.exponents, 3.5);
+  EXPECT_DOUBLE_EQ(radix.overhead, 0.5);
   const BitsSplit raw = split_bits(*tensor.analysis, Family::kRaw, num_elems * 2);
   EXPECT_DOUBLE_EQ(raw.exponents, 8);
   EXPECT_DOUBLE_EQ(raw.overhead, 0);

@@ -67,6 +67,9 @@ inline TensorAnalysis analysis_of(const std::array<std::uint64_t, 256>& counts, 
   analysis.palette_bytes = static_cast<std::uint64_t>(total * 1.5 + verbatim + metadata);
   analysis.huffman_bytes = static_cast<std::uint64_t>(
       total * (8 + analysis.exponent_entropy_bits + 0.05) / 8 + verbatim + metadata);
+  analysis.num_escapes = 4 * analysis.num_verbatim_rows;
+  analysis.radix_bytes = static_cast<std::uint64_t>(
+      total * 1.4375 + static_cast<double>(3 * analysis.num_escapes) + metadata);
   analysis.smallest = analysis.huffman_bytes < rows * cols * 2 ? Family::kHuffman : Family::kRaw;
   return analysis;
 }

@@ -73,18 +73,20 @@ std::vector<Sum> reference(const HostileTensor& t, const Strided& x) {
   return sums;
 }
 
-// Both families, 1, 2 and 3 threads: the same bits, which are right.
+// Every family, 1, 2 and 3 threads: the same bits, which are right.
 void expect_product(const HostileTensor& t, const Strided& x) {
   const std::vector<Sum> sums = reference(t, x);
-  const Packed palette = pack(t, Family::kPalette), huffman = pack(t, Family::kHuffman);
+  const Packed palette = pack(t, Family::kPalette), huffman = pack(t, Family::kHuffman),
+               radix = pack(t, Family::kRadix);
   EXPECT_EQ(palette.weights.family(), Family::kPalette);
+  EXPECT_EQ(radix.weights.family(), Family::kRadix);
   EXPECT_EQ(huffman.weights.family(), Family::kHuffman);
   EXPECT_EQ(huffman.weights.rows(), t.rows);
   EXPECT_EQ(huffman.weights.cols(), t.cols);
   std::vector<std::uint16_t> first;
   for (const unsigned n : {1u, 2u, 3u}) {
     CpuMatmul cpu = threads(n);
-    for (const Packed* packed : {&palette, &huffman}) {
+    for (const Packed* packed : {&palette, &huffman, &radix}) {
       Strided y(x.rows, t.rows, 5);
       const auto result = cpu.matmul(packed->weights, x.view(), y.out());
       ASSERT_TRUE(result.ok()) << result.error().message;
@@ -281,7 +283,7 @@ TEST(CpuMatmul, WrongArgumentsAreNamed) {
 }
 
 TEST(CpuWeights, DamageIsRefused) {
-  for (const Family family : {Family::kPalette, Family::kHuffman}) {
+  for (const Family family : {Family::kPalette, Family::kHuffman, Family::kRadix}) {
     const Packed packed = pack(testing::student_t_tensor(40, 130), family);
     for (std::size_t at = 0; at < packed.blob.size(); at += 1 + at / 64) {
       std::vector<std::byte> damaged = packed.blob;

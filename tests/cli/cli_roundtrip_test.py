@@ -10,7 +10,7 @@ class RoundTrip(CliCase):
     def test_file_comes_back(self):
         self.write_model()
         before = (self.dir / "model.safetensors").read_bytes()
-        for family in ("auto", "raw", "palette", "huffman"):
+        for family in ("auto", "raw", "palette", "huffman", "radix"):
             self.run_program("compress", "model.safetensors", "b", "--family", family, "-f")
             self.run_program("verify", "b", "model.safetensors")
             self.run_program("decompress", "b", "back", "-f")
@@ -129,6 +129,19 @@ class Choices(CliCase):
         self.assertEqual(self.packed("--family", "raw"), 0)
         self.assertIn("palette", self.families("--family", "palette").values())
         self.assertNotIn("huffman", self.families("--family", "palette").values())
+
+    def test_radix_by_request_only(self):
+        self.write_model()
+        self.assertNotIn("radix", self.families().values())
+        self.run_program("compress", "model.safetensors", "b", "--family", "radix")
+        tensors = {t["name"]: t for t in self.run_json("inspect", "b")["tensors"]}
+        packed = [t for t in tensors.values() if t["family"] == "radix"]
+        self.assertTrue(packed)
+        for tensor in packed:
+            self.assertEqual(tensor["stored_bytes"], tensor["analysis"]["radix_bytes"])
+            self.assertGreater(tensor["analysis"]["radix_bits_per_weight"], 11.5)
+        self.assertIn("radix", self.run_program("list", "b").out)
+        self.assertIn("RADIX b/w", self.run_program("inspect", "b").out)
 
 
 class Refusals(CliCase):
