@@ -40,7 +40,7 @@ struct TensorFilter {
 };
 
 struct CompressOptions {
-  std::optional<Family> family;  ///< unset: the smallest per tensor; kRaw carries everything
+  std::optional<Family> family;  ///< unset: the smallest per tensor, never kRadix; kRaw carries all
   unsigned num_threads = 0;      ///< 0: all cores
   bool overwrite = false;  ///< replace an existing destination (after the new one is complete)
   bool self_check = true;  ///< decode and compare every chunk while it is in memory

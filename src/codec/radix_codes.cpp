@@ -7,7 +7,8 @@
 //   fields   31 30 29        23 22        16 15 14 13         7 6          0
 //           | 0 0 |    r2,r3   |    r0,r1   | 0 0 |    r2,r3   |    r0,r1   |
 //
-// so all four fields are found at once, in bytes, and then moved together.
+// so all four fields are found at once, in bytes, and then moved together; those of two steps, in
+// 64 bits.
 #include "codec/radix_codes.h"
 
 #include "codec/radix_format.h"
@@ -21,26 +22,30 @@ using layout::kSteps;
 using portable::load;
 using portable::store;
 
-constexpr std::uint32_t kLowFields = 0x007f007f, kHighFields = kLowFields << kRadixFieldBits;
+constexpr std::uint64_t kEveryHalf = 0x0001000100010001, kEveryByte = 0x0101010101010101;
+constexpr std::uint64_t kLowFields = 0x7f * kEveryHalf;
+constexpr std::uint64_t kHighFields = kLowFields << kRadixFieldBits;
 
-constexpr std::uint32_t fields_of_codes(std::uint32_t codes) {
-  const std::uint32_t bytes = kRadix * (codes & 0x0f0f0f0f) + (codes >> 4 & 0x0f0f0f0f);
+constexpr std::uint64_t fields_of_codes(std::uint64_t codes) {
+  const std::uint64_t firsts = codes & 0xf * kEveryByte, seconds = codes >> 4 & 0xf * kEveryByte;
+  const std::uint64_t bytes = kRadix * firsts + seconds;
   return (bytes & kLowFields) | (bytes >> 1 & kHighFields);
 }
 
-/// Of two fields, one in each half: field / 11 = field * 373 >> 12 for all 128 of them.
-constexpr std::uint32_t codes_of_two(std::uint32_t fields) {
-  const std::uint32_t first = fields * 373 >> 12 & 0x000f000f;
-  return first | (fields - kRadix * first) << 4;
+/// Of four fields, one in each half: field / 11 = field * 373 >> 12 for all 128 of them.
+constexpr std::uint64_t codes_of_four(std::uint64_t fields) {
+  const std::uint64_t firsts = fields * 373 >> 12 & 0xf * kEveryHalf;
+  return firsts | (fields - kRadix * firsts) << 4;
 }
-constexpr std::uint32_t codes_of_fields(std::uint32_t word) {
-  return codes_of_two(word & kLowFields) | codes_of_two(word >> kRadixFieldBits & kLowFields) << 8;
+constexpr std::uint64_t codes_of_fields(std::uint64_t words) {
+  return codes_of_four(words & kLowFields) | codes_of_four(words >> kRadixFieldBits & kLowFields)
+                                                 << 8;
 }
 
 constexpr bool divides_all_fields() {
   for (std::uint32_t field = 0; field < 1u << kRadixFieldBits; ++field) {
     const RadixDigits digits = radix_digits(field);
-    if (codes_of_two(field << 16 | field) != (digits.first | digits.second << 4) * 0x00010001) {
+    if (codes_of_four(field * kEveryHalf) != (digits.first | digits.second << 4) * kEveryHalf) {
       return false;
     }
   }
@@ -53,8 +58,11 @@ static_assert(divides_all_fields());
 void pack_radix_tile(const std::uint8_t* codes, std::uint8_t* fields) {
   for (std::uint32_t lane = 0; lane < kLanes; ++lane) {
     std::uint32_t words[kSteps];
-    for (std::uint32_t s = 0; s < kSteps; ++s) {
-      words[s] = fields_of_codes(load<std::uint32_t>(codes + portable::step_word_offset(lane, s)));
+    for (std::uint32_t s = 0; s < kSteps; s += 2) {
+      const std::uint64_t two =
+          fields_of_codes(load<std::uint64_t>(codes + portable::step_word_offset(lane, s)));
+      words[s] = static_cast<std::uint32_t>(two);
+      words[s + 1] = static_cast<std::uint32_t>(two >> 32);
     }
     const RadixLane packed = pack_radix_lane(words);
     store(fields + 8 * lane, packed.words[0]);
@@ -70,9 +78,10 @@ void unpack_radix_tile(const std::uint8_t* fields, std::uint8_t* codes) {
         {load<std::uint32_t>(fields + 8 * lane), load<std::uint32_t>(fields + 8 * lane + 4),
          load<std::uint32_t>(fields + kRadixPlane1 + 4 * lane)},
         load<std::uint16_t>(fields + kRadixPlane2 + 2 * lane)};
-    for (std::uint32_t s = 0; s < kSteps; ++s) {
-      store(codes + portable::step_word_offset(lane, s),
-            codes_of_fields(radix_step_word(packed, s)));
+    for (std::uint32_t s = 0; s < kSteps; s += 2) {
+      const std::uint64_t two =
+          radix_step_word(packed, s) | std::uint64_t{radix_step_word(packed, s + 1)} << 32;
+      store(codes + portable::step_word_offset(lane, s), codes_of_fields(two));
     }
   }
 }
