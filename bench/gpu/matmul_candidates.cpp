@@ -20,7 +20,7 @@ constexpr std::uint32_t kWholeSharedBytes = 226 * 1024;
 constexpr std::uint32_t kMostStages = 16;
 constexpr std::uint32_t kFewestWarps = 4, kMostWarps = 16;  // consumers
 constexpr std::uint32_t kMostStripsOfMma = 16, kMostStripsOfWgmma = 8;
-constexpr std::uint64_t kMostTokensOfMma = 64;
+constexpr std::uint64_t kMostTokensOfMma = 16;
 constexpr std::uint64_t kFewestTokensOfWgmma = 32;
 
 std::uint32_t divide_up(std::uint64_t value, std::uint64_t by) {
@@ -67,7 +67,6 @@ class Candidates {
     return {static_cast<std::uint32_t>(c.kernel),
             c.tokens_per_tile,
             c.strips_per_tile,
-            c.strips_per_warp,
             c.k_warps,
             c.k_parts,
             c.multicast,
@@ -95,25 +94,21 @@ std::set<std::uint32_t> strips_for(std::uint64_t strips, std::uint32_t num_ctas,
 void add_mma(const MatmulProblem& problem, std::uint32_t num_sms, Candidates* candidates) {
   MatmulConfig c;
   c.kernel = Kernel::kMma;
-  c.tokens_per_tile = problem.m <= 8 ? 8 : problem.m <= 16 ? 16 : problem.m <= 32 ? 32 : 64;
+  c.tokens_per_tile = problem.m <= 8 ? 8 : 16;
   const std::uint64_t strips = divide_up(problem.n, layout::kTileRows);
   for (const std::uint32_t k_parts : {1u, 2u, 4u}) {
     c.k_parts = k_parts;
     for (const std::uint32_t tile_strips :
          strips_for(strips * k_parts, num_sms, kMostStripsOfMma)) {
       c.strips_per_tile = tile_strips;
-      for (const std::uint32_t warp_strips : {1u, 2u}) {
-        if (warp_strips > tile_strips) continue;
-        c.strips_per_warp = warp_strips;
-        for (const std::uint32_t k_warps : {1u, 2u, 4u, 8u}) {
-          const std::uint32_t warps = divide_up(tile_strips, warp_strips) * k_warps;
-          if (warps < kFewestWarps || warps > kMostWarps) continue;
-          c.k_warps = k_warps;
-          for (const std::uint32_t tiles : {1u, 2u, 4u}) {
-            if (tiles > 1 && tiles * k_warps > 16) continue;
-            c.tiles_per_stage = tiles * k_warps;
-            candidates->add(c);
-          }
+      for (const std::uint32_t k_warps : {1u, 2u, 3u, 4u, 8u}) {
+        const std::uint32_t warps = tile_strips * k_warps;
+        if (warps < kFewestWarps || warps > kMostWarps) continue;
+        c.k_warps = k_warps;
+        for (const std::uint32_t tiles : {1u, 2u, 4u}) {
+          if (tiles > 1 && tiles * k_warps > 16) continue;
+          c.tiles_per_stage = tiles * k_warps;
+          candidates->add(c);
         }
       }
     }

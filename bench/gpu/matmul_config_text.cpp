@@ -17,8 +17,6 @@ std::uint32_t* field_of(char letter, MatmulConfig* config) {
       return &config->tokens_per_tile;
     case 's':
       return &config->strips_per_tile;
-    case 'x':
-      return &config->strips_per_warp;
     case 'w':
       return &config->k_warps;
     case 'p':
@@ -39,9 +37,8 @@ std::uint32_t* field_of(char letter, MatmulConfig* config) {
 }  // namespace
 
 std::string config_text(const MatmulConfig& c) {
-  std::string text =
-      fmt::format("{} t{} s{}x{} w{} p{}", c.kernel == Kernel::kMma ? "mma" : "wgmma",
-                  c.tokens_per_tile, c.strips_per_tile, c.strips_per_warp, c.k_warps, c.k_parts);
+  std::string text = fmt::format("{} t{} s{} w{} p{}", c.kernel == Kernel::kMma ? "mma" : "wgmma",
+                                 c.tokens_per_tile, c.strips_per_tile, c.k_warps, c.k_parts);
   if (c.multicast != 1) text += fmt::format(" c{}", c.multicast);
   text += fmt::format(" k{} d{}", c.tiles_per_stage, c.num_stages);
   if (c.max_sms != 0) text += fmt::format(" m{}", c.max_sms);
@@ -63,10 +60,10 @@ std::optional<MatmulConfig> parse_config(const std::string& text) {
 }
 
 std::string config_initializer(const MatmulConfig& c) {
-  return fmt::format("{{Kernel::{}, {}, {}, {}, {}, {}, {}, {}, {}}}",
+  return fmt::format("{{Kernel::{}, {}, {}, {}, {}, {}, {}, {}}}",
                      c.kernel == Kernel::kMma ? "kMma" : "kWgmma", c.tokens_per_tile,
-                     c.strips_per_tile, c.strips_per_warp, c.k_warps, c.k_parts, c.multicast,
-                     c.tiles_per_stage, c.num_stages);
+                     c.strips_per_tile, c.k_warps, c.k_parts, c.multicast, c.tiles_per_stage,
+                     c.num_stages);
 }
 
 }  // namespace unweight::bench

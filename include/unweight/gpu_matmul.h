@@ -63,10 +63,9 @@ struct MatmulConfig {
     kWgmma,  ///< wgmma, weights from registers: many tokens
   };
   Kernel kernel = Kernel::kMma;
-  std::uint32_t tokens_per_tile = 8;  ///< columns of an output tile; kMma: 8, 16, 32, 64; kWgmma:
-                                      ///< 32, 64, 128, 256
+  std::uint32_t tokens_per_tile = 8;  ///< columns of an output tile; kMma: 8, 16; kWgmma: 32, 64,
+                                      ///< 128, 256
   std::uint32_t strips_per_tile = 1;  ///< 16-row strips of an output tile
-  std::uint32_t strips_per_warp = 1;  ///< kMma: 1, or 2 of 32 and more tokens
   std::uint32_t k_warps = 1;    ///< warps that share a strip, each with a part of K; kWgmma: 1, 2
   std::uint32_t k_parts = 1;    ///< CTAs of a cluster that share a tile; 1, 2, 4 or 8
   std::uint32_t multicast = 1;  ///< kWgmma: CTAs of a cluster that share activations; 1 or 2

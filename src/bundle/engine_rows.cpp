@@ -31,7 +31,7 @@ std::vector<Piece> data_pieces(const PackedSections& sections, std::uint64_t pie
 
 bool EngineRows::takes(JobContext& job, const PackedSections& sections) {
   const codec::EncodedView& view = sections.view();
-  return view.family != Family::kRadix && job.wants_engine(view.grid) &&
+  return job.wants_engine(view.grid) &&
          job.engine->can_decode(view.grid, view.family, sections.header().packed_bytes);
 }
 

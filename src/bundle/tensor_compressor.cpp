@@ -44,7 +44,6 @@ class EngineOrCodecCompressor final : public TensorCompressor {
 
   Result<packed::PackedHeader> pack(TensorWindows& windows, const codec::EncodePlan& plan,
                                     const TensorSurvey& survey, packed::BlobSink sink) override {
-    if (plan.family == Family::kRadix) give_up_engine();  // engines do not encode it
     if (!on_engine_) return codec_.pack(windows, plan, survey, std::move(sink));
     Result<packed::PackedHeader> header = engine_.pack(windows, plan, survey, sink);
     if (header || header.error().code != ErrorCode::kOutOfMemory) return header;

@@ -79,10 +79,8 @@ int run_compress(const CommonOptions& common, CompressArguments& arguments) {
   options.resume = !arguments.no_resume;
   options.self_check = !arguments.no_self_check;
 
-  // No engine encodes radix tensors: opening one would be for nothing.
-  const bool never_engine = options.family == Family::kRadix && arguments.device == kAutoDevice;
-  auto device = choose_device(never_engine ? "cpu" : arguments.device, Task::kCompress,
-                              arguments.source, common.num_threads);
+  auto device =
+      choose_device(arguments.device, Task::kCompress, arguments.source, common.num_threads);
   if (!device) return report_error(common, device.error());
   options.engine = std::move(device->engine);
   ProgressBar bar(options.dry_run ? "analyze" : "compress", common.show_progress());

@@ -116,9 +116,9 @@ Result<MatmulConfig> mma_config(const MatmulProblem& problem, const DeviceShape&
   c.kernel = Kernel::kMma;
   c.max_sms = max_sms;
   c.tokens_per_tile = problem.m <= 8 ? 8 : 16;
-  const std::uint32_t ctas_per_sm = max_sms != 0 ? 1 : mma_ctas_per_sm(c.tokens_per_tile, 1);
+  const std::uint32_t ctas_per_sm = max_sms != 0 ? 1 : kMmaCtasPerSm;
   const std::uint32_t slots = sms * ctas_per_sm;
-  const std::uint32_t most = mma_max_warps(c.tokens_per_tile, 1);
+  const std::uint32_t most = kMmaMaxWarps;
   const std::uint64_t strips = std::uint64_t{divide_up(problem.n, layout::kTileRows)} * matrices *
                                std::max(1u, divide_up(problem.m, c.tokens_per_tile));
   const std::uint32_t rounds = std::max(1u, divide_up(strips, std::uint64_t{slots} * most));

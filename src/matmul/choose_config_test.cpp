@@ -144,7 +144,6 @@ TEST(MatmulGeometry, NamesTheFieldThatDoesNotFit) {
   refused("k_parts", [](MatmulConfig& c) { c.k_parts = 3; });
   refused("num_stages", [](MatmulConfig& c) { c.num_stages = kMaxStages + 1; });
   refused("strips_per_tile", [](MatmulConfig& c) { c.strips_per_tile = kMaxStripsPerTile + 1; });
-  refused("strips_per_warp", [](MatmulConfig& c) { c.strips_per_warp = 3; });
   refused("k_warps", [](MatmulConfig& c) { c.k_warps = c.tiles_per_stage + 1; });
   refused("warps", [](MatmulConfig& c) { c.strips_per_tile = 16; });
   refused("k_warps", [](MatmulConfig& c) {

@@ -52,22 +52,16 @@ Result<void> check_fields(const MatmulProblem& problem, const MatmulConfig& c) {
     return bad("with swiglu, strips_per_tile must be even: gate and up alternate");
   }
   if (c.kernel == Kernel::kMma) {
-    if (!is_one_of(c.tokens_per_tile, Counts{8, 16, 32, 64})) {
-      return bad("tokens_per_tile of the mma kernel is not 8, 16, 32 or 64");
-    }
-    if (!is_one_of(c.strips_per_warp, Counts{1, 2})) return bad("strips_per_warp is not 1 or 2");
-    if (c.strips_per_warp == 2 && c.tokens_per_tile < 32) {
-      return bad("strips_per_warp is 2 with tiles of 32 and 64 tokens only");
+    if (!is_one_of(c.tokens_per_tile, Counts{8, 16})) {
+      return bad("tokens_per_tile of the mma kernel is not 8 or 16");
     }
     if (c.k_warps == 0 || c.tiles_per_stage % c.k_warps != 0) {
       return bad("tiles_per_stage is no multiple of k_warps");
     }
     if (c.multicast != 1) return bad("the mma kernel has no multicast");
-    const std::uint64_t warps =
-        std::uint64_t{divide_up(c.strips_per_tile, c.strips_per_warp)} * c.k_warps;
-    const std::uint32_t most = mma_max_warps(c.tokens_per_tile, c.strips_per_warp);
-    if (warps > most) {
-      return bad(fmt::format("{} consumer warps; {} have registers", warps, most));
+    const std::uint64_t warps = std::uint64_t{c.strips_per_tile} * c.k_warps;
+    if (warps > kMmaMaxWarps) {
+      return bad(fmt::format("{} consumer warps; {} have registers", warps, kMmaMaxWarps));
     }
     return {};
   }
@@ -92,8 +86,7 @@ Result<void> check_fields(const MatmulProblem& problem, const MatmulConfig& c) {
 }
 
 std::uint32_t consumer_warps(const MatmulConfig& c) {
-  return c.kernel == Kernel::kWgmma ? kWgmmaConsumerWarps
-                                    : divide_up(c.strips_per_tile, c.strips_per_warp) * c.k_warps;
+  return c.kernel == Kernel::kWgmma ? kWgmmaConsumerWarps : c.strips_per_tile * c.k_warps;
 }
 
 /// Of the buffer of partial sums for `tokens` tokens; with k_parts, of the shares that other CTAs
@@ -176,9 +169,7 @@ Result<Geometry> geometry_of(const MatmulProblem& problem, const MatmulConfig& c
     g.shared_bytes = g.barrier_offset + kBarrierBytes;
     const std::uint32_t fit =
         (device.max_shared_bytes + kReservedSharedBytes) / (g.shared_bytes + kReservedSharedBytes);
-    const std::uint32_t most = is_wgmma ? 1
-                                        : mma_ctas_that_fit(c.tokens_per_tile, c.strips_per_warp,
-                                                            g.num_threads / layout::kLanes);
+    const std::uint32_t most = is_wgmma ? 1 : mma_ctas_that_fit(g.num_threads / layout::kLanes);
     return sms * std::clamp(fit, 1u, most) / g.cluster_size * g.cluster_size;
   };
   // A cluster that shares K has one item. So has a CTA of the mma kernel: they are many, and the

@@ -23,24 +23,13 @@ inline constexpr std::uint32_t kBoxAlignment = 128;
   return (0u - bytes) % kBoxAlignment;
 }
 
-/// Most consumer warps of the mma kernel, for which registers for accumulators (strips x tokens / 2
-/// a lane) and fragments suffice. Where two CTAs fit on an SM, the next kernel's first stages
-/// arrive while this one ends: with the producer 2 x 10 warps of 96 registers, 2 x 8 of 128; else
-/// 12 of 168 or 8 of 255.
-[[nodiscard]] constexpr std::uint32_t mma_max_warps(std::uint32_t tokens, std::uint32_t strips) {
-  return tokens <= 16 && strips == 1 ? 9 : tokens * strips == 64 ? 11 : 7;
-}
-[[nodiscard]] constexpr std::uint32_t mma_ctas_per_sm(std::uint32_t tokens, std::uint32_t strips) {
-  return tokens <= 16 || tokens * strips == 32 ? 2 : 1;
-}
-
+/// Most consumer warps of the mma kernel. Two such CTAs, with their producers 2 x 10 warps of 96
+/// registers, are on an SM: the next kernel's first stages arrive while this one ends.
+inline constexpr std::uint32_t kMmaMaxWarps = 9, kMmaCtasPerSm = 2;
 /// CTAs of `warps` warps for which an SM has registers. Each of its four parts has a quarter of
-/// them and of the warps; a lane gets what the bounds above leave it.
-[[nodiscard]] constexpr std::uint32_t mma_ctas_that_fit(std::uint32_t tokens, std::uint32_t strips,
-                                                        std::uint32_t warps) {
-  const std::uint32_t most_warps =
-      (mma_max_warps(tokens, strips) + 1) * mma_ctas_per_sm(tokens, strips);
-  return (most_warps + 3) / 4 * 4 / warps;
+/// them and of the warps.
+[[nodiscard]] constexpr std::uint32_t mma_ctas_that_fit(std::uint32_t warps) {
+  return (kMmaMaxWarps + 1) * kMmaCtasPerSm / warps;
 }
 
 /// The wgmma kernel: two consumer warpgroups of 64 output features (4 strips) each, or, with

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// Launches of the mma.sync matmul: one instantiation a form, token tile and strips a warp.
+// Launches of the mma.sync matmul: one instantiation a form and token tile.
 #pragma once
 
 #include "matmul/matmul_params.h"
@@ -8,9 +8,7 @@
 
 namespace unweight::matmul {
 
-template <std::uint32_t kTokens, std::uint32_t kStrips>
-inline constexpr std::uint32_t kMmaMaxThreads = layout::kLanes*(mma_max_warps(kTokens, kStrips) +
-                                                                1);
+inline constexpr std::uint32_t kMmaMaxThreads = layout::kLanes * (kMmaMaxWarps + 1);
 
 template <gpu::WeightForm kForm>
 cudaError_t launch_mma_form(const MatmulParams& params, const TensorMaps& maps,

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// Computes:   Y = X W^T for few tokens (a tile of 8 to 64), weights in any form
+// Computes:   Y = X W^T for few tokens (a tile of 8 or 16), weights in any form
 // Bound by:   reading the weights (palette: 1.5 bytes each)
 // Requires:   checked pointers, sizes and config; section contents may be anything
-// Threads:    consumer warps: (strips of the tile / kStrips) x k_warps, then one producer warp.
-//             A consumer warp owns kStrips strips of 16 output features and every k_warps-th tile
-//             of K. Output features are the rows of mma.m16n8k16, tokens its columns: one token
-//             wastes 7 columns of 8, and weights go from shared memory to registers only.
+// Threads:    consumer warps: strips of the tile x k_warps, then one producer warp. A consumer warp
+//             owns a strip of 16 output features and every k_warps-th tile of K. Output features
+//             are the rows of mma.m16n8k16, tokens its columns: one token wastes 7 columns of 8,
+//             and weights go from shared memory to registers only.
 // Pipeline:   ring of stages: bulk copies of weights and tensor copies of activations, announced
 //             on `full`; consumers announce on `empty`
 // Reduction:  partial sums of warps, then of the cluster's CTAs, through shared memory, in a fixed
@@ -39,9 +39,8 @@ __device__ __forceinline__ void load_tokens(std::uint32_t tokens, std::uint32_t 
   }
 }
 
-template <WeightForm kForm, std::uint32_t kTokens, std::uint32_t kStrips>
-__global__ void __launch_bounds__(kMmaMaxThreads<kTokens, kStrips>,
-                                  mma_ctas_per_sm(kTokens, kStrips))
+template <WeightForm kForm, std::uint32_t kTokens>
+__global__ void __launch_bounds__(kMmaMaxThreads, kMmaCtasPerSm)
     mma_matmul(const __grid_constant__ MatmulParams params,
                const __grid_constant__ TensorMaps maps) {
   constexpr std::uint32_t kBlocks = kTokens / 8;
@@ -80,39 +79,32 @@ __global__ void __launch_bounds__(kMmaMaxThreads<kTokens, kStrips>,
 
   const std::uint32_t k_warps = params.k_warps;
   const std::uint32_t k_warp = warp % k_warps;
-  const std::uint32_t my_strip = warp / k_warps * kStrips;
+  const std::uint32_t strip = warp / k_warps;
   const std::uint32_t num_threads = num_consumers * layout::kLanes;
   const KRange range(params, share.part);
   const StageMap<kForm, kTokens> map(params);
   auto* const sums = reinterpret_cast<float*>(dynamic + params.epilogue_offset);
   const std::uint32_t leading = PartialSums(params).leading;
-  StripDecoder<kForm> decoders[kStrips];
-  std::uint32_t first_at[kStrips], second_at[kStrips], in_matrix[kStrips];
-#pragma unroll
-  for (std::uint32_t s = 0; s < kStrips; ++s) {
-    // A strip that the tile lacks is read from where its last one lies, and never stored.
-    const std::uint32_t local = min(my_strip + s, params.strips_per_tile - 1);
-    const std::uint32_t matrix = local / strips_each(params);
-    in_matrix[s] = local % strips_each(params);
-    first_at[s] = ptx::keep(map.first(local, 0) + 16 * lane);
-    second_at[s] = ptx::keep(map.second(local, 0) + kSecondLaneBytes<kForm> * lane);
-    decoders[s].begin_matrix(params, matrix, escape_scratch(params, ring, warp));
-  }
+  const std::uint32_t in_matrix = strip % strips_each(params);
+  const std::uint32_t first_at = ptx::keep(map.first(strip, 0) + 16 * lane);
+  const std::uint32_t second_at = ptx::keep(map.second(strip, 0) + kSecondLaneBytes<kForm> * lane);
   const std::uint32_t tokens_at = ptx::keep(token_offset(lane));
+  StripDecoder<kForm> decoder;
+  decoder.begin_matrix(params, strip / strips_each(params), escape_scratch(params, ring, warp));
   RingPlace place;
 
   for (std::uint32_t i = share.first_item; i < share.num_items; i += share.item_step) {
     const Item item = Item::of(params, i, 0, kTokens);
-    float acc[kStrips][kBlocks][4] = {};
-#pragma unroll
-    for (std::uint32_t s = 0; s < kStrips; ++s) {
-      decoders[s].begin_strip(item.first_strip + in_matrix[s], range.begin + k_warp, k_warps, lane);
-    }
+    float acc[kBlocks][4] = {};
+    decoder.begin_strip(item.first_strip + in_matrix, range.begin + k_warp, k_warps, lane);
     std::uint32_t tile = range.begin;  // the first of the stage at hand
     std::uint32_t t = k_warp;          // this warp's, in the stage
     const auto stage = [&] { return ring + place.slot * params.stage_bytes; };
     const auto is_in_stage = [&] { return t < min(params.tiles_per_stage, range.end - tile); };
-    const auto arrive = [&] { ptx::mbarrier_wait(full_at + 8 * place.slot, place.parity); };
+    const auto load = [&] {
+      decoder.load(stage() + first_at + t * kFirstBytes<kForm>,
+                   stage() + second_at + t * kSecondBytes<kForm>, lane);
+    };
     const auto release = [&](std::uint32_t slot) {
       __syncwarp();
       if (lane == 0) ptx::mbarrier_arrive(empty_at + 8 * slot);
@@ -122,18 +114,11 @@ __global__ void __launch_bounds__(kMmaMaxThreads<kTokens, kStrips>,
       tile += params.tiles_per_stage;
       t = k_warp;
     };
-    const auto load = [&] {
-#pragma unroll
-      for (std::uint32_t s = 0; s < kStrips; ++s) {
-        decoders[s].load(stage() + first_at[s] + t * kFirstBytes<kForm>,
-                         stage() + second_at[s] + t * kSecondBytes<kForm>, lane);
-      }
-    };
     // Arrives at the stage that has this warp's next tile, if there is one, and releases what has
     // none: only the last stage of K can be so short.
     const auto find_tile = [&] {
       while (tile < range.end) {
-        arrive();
+        ptx::mbarrier_wait(full_at + 8 * place.slot, place.parity);
         if (is_in_stage()) return true;
         release(place.slot);
         go_to_next_stage();
@@ -144,9 +129,8 @@ __global__ void __launch_bounds__(kMmaMaxThreads<kTokens, kStrips>,
     bool more = find_tile();
     if (more) load();
     while (more) {
-      Fragments a[kStrips];
-#pragma unroll
-      for (std::uint32_t s = 0; s < kStrips; ++s) decoders[s].decode(lane, a[s]);
+      Fragments a;
+      decoder.decode(lane, a);
       // The next tile's bytes are on their way while this one is multiplied.
       const std::uint32_t tokens = stage() + tokens_at + t * (kTokens * kTokenTileBytes);
       const std::uint32_t slot = place.slot;
@@ -164,12 +148,8 @@ __global__ void __launch_bounds__(kMmaMaxThreads<kTokens, kStrips>,
 #pragma unroll
         for (std::uint32_t step = 0; step < 2; ++step) {
 #pragma unroll
-          for (std::uint32_t s = 0; s < kStrips; ++s) {
-#pragma unroll
-            for (std::uint32_t j = 0; j < kBlocks; ++j) {
-              ptx::mma_m16n8k16(acc[s][j], a[s][2 * half + step], b[j][2 * step],
-                                b[j][2 * step + 1]);
-            }
+          for (std::uint32_t j = 0; j < kBlocks; ++j) {
+            ptx::mma_m16n8k16(acc[j], a[2 * half + step], b[j][2 * step], b[j][2 * step + 1]);
           }
         }
       }
@@ -180,17 +160,14 @@ __global__ void __launch_bounds__(kMmaMaxThreads<kTokens, kStrips>,
     ptx::griddepcontrol_wait();
     const auto put = [&](std::uint32_t block, std::uint32_t first_token_of_buffer,
                          std::uint32_t buffer_tokens) {
-#pragma unroll
-      for (std::uint32_t s = 0; s < kStrips; ++s) {
-        if (my_strip + s >= params.strips_per_tile || in_matrix[s] >= item.num_strips) continue;
-        const std::uint32_t row = (my_strip + s) * layout::kTileRows + lane / 4;
-        const std::uint32_t token = first_token_of_buffer + 2 * (lane % 4);
-        float* const at = sums + (k_warp * buffer_tokens + token) * leading + row;
-        at[0] = acc[s][block][0];
-        at[leading] = acc[s][block][1];
-        at[8] = acc[s][block][2];
-        at[leading + 8] = acc[s][block][3];
-      }
+      if (in_matrix >= item.num_strips) return;
+      const std::uint32_t token = first_token_of_buffer + 2 * (lane % 4);
+      float* const at =
+          sums + (k_warp * buffer_tokens + token) * leading + strip * layout::kTileRows + lane / 4;
+      at[0] = acc[block][0];
+      at[leading] = acc[block][1];
+      at[8] = acc[block][2];
+      at[leading + 8] = acc[block][3];
     };
     if (params.k_parts == 1) {
 #pragma unroll
@@ -216,10 +193,10 @@ __global__ void __launch_bounds__(kMmaMaxThreads<kTokens, kStrips>,
   }
 }
 
-template <WeightForm kForm, std::uint32_t kTokens, std::uint32_t kStrips>
+template <WeightForm kForm, std::uint32_t kTokens>
 cudaError_t launch_mma(const MatmulParams& params, const TensorMaps& maps,
                        cudaLaunchConfig_t& config) {
-  const auto kernel = mma_matmul<kForm, kTokens, kStrips>;
+  const auto kernel = mma_matmul<kForm, kTokens>;
   const cudaError_t status =
       cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
                            static_cast<int>(config.dynamicSmemBytes));
@@ -230,18 +207,11 @@ cudaError_t launch_mma(const MatmulParams& params, const TensorMaps& maps,
 template <WeightForm kForm>
 cudaError_t launch_mma_form(const MatmulParams& params, const TensorMaps& maps,
                             const gpu::MatmulConfig& matmul, cudaLaunchConfig_t& config) {
-  const bool two = matmul.strips_per_warp == 2;
   switch (matmul.tokens_per_tile) {
     case 8:
-      return launch_mma<kForm, 8, 1>(params, maps, config);
+      return launch_mma<kForm, 8>(params, maps, config);
     case 16:
-      return launch_mma<kForm, 16, 1>(params, maps, config);
-    case 32:
-      return two ? launch_mma<kForm, 32, 2>(params, maps, config)
-                 : launch_mma<kForm, 32, 1>(params, maps, config);
-    case 64:
-      return two ? launch_mma<kForm, 64, 2>(params, maps, config)
-                 : launch_mma<kForm, 64, 1>(params, maps, config);
+      return launch_mma<kForm, 16>(params, maps, config);
     default:
       return cudaErrorInvalidValue;
   }

@@ -178,10 +178,10 @@ class DeviceOperand {
 inline std::string describe(const MatmulConfig& c) {
   return std::string(c.kernel == MatmulConfig::Kernel::kMma ? "mma" : "wgmma") + " tokens " +
          std::to_string(c.tokens_per_tile) + " strips " + std::to_string(c.strips_per_tile) +
-         " per warp " + std::to_string(c.strips_per_warp) + " k_warps " +
-         std::to_string(c.k_warps) + " k_parts " + std::to_string(c.k_parts) + " multicast " +
-         std::to_string(c.multicast) + " stage " + std::to_string(c.tiles_per_stage) + " x " +
-         std::to_string(c.num_stages) + " sms " + std::to_string(c.max_sms);
+         " k_warps " + std::to_string(c.k_warps) + " k_parts " + std::to_string(c.k_parts) +
+         " multicast " + std::to_string(c.multicast) + " stage " +
+         std::to_string(c.tiles_per_stage) + " x " + std::to_string(c.num_stages) + " sms " +
+         std::to_string(c.max_sms);
 }
 
 inline std::string describe(const MatmulProblem& p) {
@@ -189,34 +189,33 @@ inline std::string describe(const MatmulProblem& p) {
          " " + gpu::weight_form_name(p.form) + (p.swiglu ? " swiglu" : "");
 }
 
-inline std::array<std::uint32_t, 8> fields_of(const MatmulConfig& c) {
-  return {c.tokens_per_tile, c.strips_per_tile, c.strips_per_warp, c.k_warps,
-          c.k_parts,         c.multicast,       c.tiles_per_stage, c.num_stages};
+inline std::array<std::uint32_t, 7> fields_of(const MatmulConfig& c) {
+  return {c.tokens_per_tile, c.strips_per_tile, c.k_warps,   c.k_parts,
+          c.multicast,       c.tiles_per_stage, c.num_stages};
 }
 
 /// Every config with plausible values, in a fixed random order.
 inline const std::vector<MatmulConfig>& all_configs() {
   static const std::vector<MatmulConfig> configs = [] {
     std::vector<MatmulConfig> made;
-    const std::uint32_t pick[8][6] = {{8, 16, 32, 64, 128, 256},
+    const std::uint32_t pick[7][6] = {{8, 16, 32, 64, 128, 256},
                                       {1, 2, 4, 8, 16, 3},
-                                      {1, 2},
                                       {1, 2, 4, 8},
                                       {1, 2, 4, 8},
                                       {1, 2},
                                       {1, 2, 4},
                                       {2, 3, 4, 6}};
-    const std::uint32_t sizes[8] = {6, 6, 2, 4, 4, 2, 3, 4};
+    const std::uint32_t sizes[7] = {6, 6, 4, 4, 2, 3, 4};
     std::uint32_t total = 1;
     for (const std::uint32_t size : sizes) total *= size;
     for (std::uint32_t i = 0; i < 2 * total; ++i) {
-      std::uint32_t v[8], rest = i / 2;
-      for (int f = 0; f < 8; ++f) {
+      std::uint32_t v[7], rest = i / 2;
+      for (int f = 0; f < 7; ++f) {
         v[f] = pick[f][rest % sizes[f]];
         rest /= sizes[f];
       }
       const auto kernel = i % 2 == 0 ? MatmulConfig::Kernel::kMma : MatmulConfig::Kernel::kWgmma;
-      made.push_back({kernel, v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7], 0});
+      made.push_back({kernel, v[0], v[1], v[2], v[3], v[4], v[5], v[6], 0});
     }
     std::mt19937_64 rng(77);
     std::shuffle(made.begin(), made.end(), rng);
@@ -234,8 +233,8 @@ inline std::vector<MatmulConfig> covering_configs(const MatmulProblem& problem, 
     const auto fields = fields_of(config);
     const int kernel = static_cast<int>(config.kernel);
     std::vector<std::tuple<int, int, std::uint32_t, int, std::uint32_t>> fresh;
-    for (int a = 0; a < 8; ++a) {
-      for (int b = a; b < (pairs ? 8 : a + 1); ++b) {
+    for (int a = 0; a < 7; ++a) {
+      for (int b = a; b < (pairs ? 7 : a + 1); ++b) {
         const std::tuple key{kernel, a, fields[a], b, fields[b]};
         if (!covered.contains(key)) fresh.push_back(key);
       }
