@@ -277,6 +277,11 @@ void radix_header_cases(CaseList& list) {
   list.tile_header(
       "escapes_count", "1025 escapes; at most 1024",
       [](PackedHeader& h) { h.num_verbatim_rows = 1025; }, Family::kRadix);
+  header("escapes_beyond_32_bits", "4294967296 escapes; at most 4294967295", [](PackedHeader& h) {
+    h.rows = std::uint64_t{1} << 17;
+    h.cols = std::uint64_t{1} << 16;
+    h.num_verbatim_rows = std::uint64_t{1} << 32;
+  });
   list.tile_header(
       "radix_codes_bytes", "section codes is 512 bytes",
       [](PackedHeader& h) { entry(h, SectionId::kCodes).bytes = 512; }, Family::kRadix);

@@ -83,6 +83,15 @@ TEST(PackedSize, HuffmanEstimateHoldsForAnyTensor) {
   }
 }
 
+TEST(PackedSize, EscapesAreCountedIn32Bits) {
+  TensorAnalysis analysis;
+  analysis.num_escapes = 0xffffffff;
+  EXPECT_TRUE(can_hold(analysis, Family::kRadix));
+  ++analysis.num_escapes;
+  EXPECT_FALSE(can_hold(analysis, Family::kRadix));
+  EXPECT_TRUE(can_hold(analysis, Family::kHuffman));
+}
+
 // Windows and workers of any kind add up to what one look at the whole tensor tells.
 TEST(PackedSize, AnalyzerOverWindowsSeesTheSameTensor) {
   const TestMatrix m = halving_matrix(16 * 7 + 5, 64 * 19 + 9, 4);
