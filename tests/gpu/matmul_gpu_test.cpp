@@ -153,7 +153,8 @@ HostileTensor escapes_tensor(const char* name, std::uint64_t rows, std::uint64_t
 // Windows of 32 escapes lie over many chunks or inside one tile, end with a chunk or a tile, and
 // warps that share a strip pass over many whose tiles others decode.
 TEST_F(MatmulGpuTest, EscapesOfAnyDensity) {
-  const std::uint64_t n = small_sizes() ? 40 : 200, k = 4170;  // 66 tiles: strips begin anywhere
+  // 34 or 66 tiles: strips begin anywhere in a chunk.
+  const std::uint64_t n = small_sizes() ? 40 : 200, k = small_sizes() ? 2122 : 4170;
   const HostileTensor tensors[] = {
       escapes_tensor("none", n, k, [](std::uint64_t, std::uint64_t) { return false; }),
       escapes_tensor("rare", n, k,
@@ -175,9 +176,10 @@ TEST_F(MatmulGpuTest, EscapesOfAnyDensity) {
   for (const HostileTensor& t : tensors) {
     const DeviceWeights weights(t);
     for (const std::uint64_t m : {5u, 40u}) {
+      if (small_sizes() && (++salt / 2 + m) % 2 == 0) continue;
       expect_product(
           weights, make_inputs(Input::kNormal, m, k), m,
-          some_configs(weights.problem(m, WeightForm::kRadix), small_sizes() ? 2 : 12, ++salt));
+          some_configs(weights.problem(m, WeightForm::kRadix), small_sizes() ? 1 : 12, ++salt));
       if (HasFailure()) return;
     }
   }
