@@ -86,7 +86,8 @@ inline constexpr std::uint32_t kEscapeBytes = 1;
 
 /// One per escape, ascending inside a chunk by their low 15 bits' order (tile, step, lane, k).
 ///   bits 0..2 k = i % 8 | 3..7 lane | 8..9 step s = i / 8 | 10..15 tile of the matrix, modulo 64
-/// Bit 15 is the chunk's parity: a kernel that reads on from chunk to chunk sees where one ends.
+/// Bit 15 is the chunk's parity; readers check it. (It does not say where a chunk ends: a window of
+/// escapes may lie over three chunks. The index does.)
 using EscapePosition = std::uint16_t;
 UNWEIGHT_HOST_DEVICE constexpr EscapePosition pack_escape_position(std::uint64_t tile,
                                                                    layout::LanePosition p) {
