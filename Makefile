@@ -40,9 +40,9 @@ test-asan:  ## The same tests under AddressSanitizer and UndefinedBehaviorSaniti
 	cmake --build build/asan -j $(JOBS)
 	$(CTEST) --test-dir build/asan -LE 'large|package|real-models'
 
-# The decoders' tests, and the fuzzers of every parser and decoder: what CI has time for.
-UNTRUSTED = codec_test packed_test
-test-asan-untrusted:  ## Of these, what reads untrusted bytes: the decoders' tests, the fuzzers
+# The tests of packed tensors, and the fuzzers of every parser and decoder: what CI has time for.
+UNTRUSTED = packed_test
+test-asan-untrusted:  ## Of these, what reads untrusted bytes: packed tensors, the fuzzers
 	@$(SETUP) build clang
 	$(CONFIGURE) asan
 	cmake --build build/asan -j $(JOBS) --target $(UNTRUSTED) fuzzers
