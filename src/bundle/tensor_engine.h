@@ -50,7 +50,8 @@ class EngineEncoder {
   virtual Result<EngineStatistics> analyze() = 0;
 
   /// Encodes all rows. Palette, padding code and Huffman code of the plan come from the statistics
-  /// that analyze() gave; kInternal where the engine's own differ. kPalette or kHuffman.
+  /// that analyze() gave; kInternal where the engine's own differ. Any family but
+  /// kRaw.
   virtual Result<void> encode(const codec::EncodePlan& plan) = 0;
 
   /// Decodes what was encoded, on the engine, and compares it with the rows: kInternal where a
@@ -93,7 +94,7 @@ class TensorEngine {
   /// Whether a tensor of this size can be taken now (memory). false: the CPU codec does it. `grid`
   /// is representable and has at least one weight.
   virtual bool can_encode(const layout::TileGrid& grid) = 0;
-  /// `packed_bytes`: the whole packed tensor. kPalette or kHuffman.
+  /// `packed_bytes`: the whole packed tensor. Any family but kRaw.
   virtual bool can_decode(const layout::TileGrid& grid, Family family,
                           std::uint64_t packed_bytes) = 0;
 

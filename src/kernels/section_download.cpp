@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "base/try.h"
-#include "codec/radix_format.h"
+#include "codec/family_sizes.h"
 #include "gpu/cuda_result.h"
 
 namespace unweight::kernels {
@@ -24,13 +24,6 @@ Result<void> download(const std::byte* section, std::uint64_t first, std::uint64
 Result<void> wait(gpu::Stream stream) {
   UNWEIGHT_TRY_CUDA(cudaStreamSynchronize(stream));
   return {};
-}
-
-std::uint64_t tile_codes_bytes(Family family) {
-  return family == Family::kRadix ? codec::kTileRadixSectionBytes : layout::kTileCodeSectionBytes;
-}
-std::uint64_t verbatim_row_bytes(Family family) {
-  return family == Family::kRadix ? codec::kEscapeBytes : codec::kVerbatimRowBytes;
 }
 
 // First verbatim row of the chunk behind the range: one entry more, or the total.
@@ -104,7 +97,7 @@ Result<void> download_chunks(const gpu::PackedTensor& tensor, const TensorRecord
   if (family == Family::kHuffman) {
     UNWEIGHT_TRY(download_streams(tensor, chunks, stream, out));
   } else {
-    const std::uint64_t tile_bytes = tile_codes_bytes(family);
+    const std::uint64_t tile_bytes = codec::tile_codes_bytes(family);
     UNWEIGHT_TRY(download(tensor.codes, first_tile * tile_bytes,
                           (end_tile - first_tile) * tile_bytes, out.codes, stream));
   }
@@ -118,7 +111,7 @@ Result<void> download_chunks(const gpu::PackedTensor& tensor, const TensorRecord
   }
   UNWEIGHT_TRY(
       download(tensor.verbatim_positions, first, end - first, out.verbatim_positions, stream));
-  const std::uint64_t row_bytes = verbatim_row_bytes(family);
+  const std::uint64_t row_bytes = codec::verbatim_bytes(family);
   UNWEIGHT_TRY(download(tensor.verbatim_rows, first * row_bytes, (end - first) * row_bytes,
                         out.verbatim_rows, stream));
   return wait(stream);

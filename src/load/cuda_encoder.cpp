@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "base/try.h"
-#include "codec/radix_format.h"
 #include "kernels/compare.h"
 #include "kernels/packed_places.h"
 #include "kernels/section_download.h"
@@ -18,16 +17,6 @@ namespace unweight::load {
 namespace {
 
 using gpu::DeviceBuffer;
-
-/// Weights whose exponent is no digit of a radix plan.
-std::uint64_t num_escapes(const codec::EncodePlan& plan,
-                          const std::array<std::uint64_t, 256>& exponent_counts) {
-  std::uint64_t escapes = 0;
-  for (std::uint32_t e = 0; e < exponent_counts.size(); ++e) {
-    if (e - plan.palette[0] >= codec::kRadix) escapes += exponent_counts[e];
-  }
-  return escapes;
-}
 
 std::uint64_t matrix_bytes(const layout::TileGrid& grid) {
   return grid.num_elems() * sizeof(std::uint16_t);
@@ -85,7 +74,7 @@ class CudaEncoder final : public EngineEncoder {
     gpu::Extents extents = tensor_.extents;
     extents.family = plan.family;
     extents.num_verbatim_rows = plan.family == Family::kRadix
-                                    ? num_escapes(plan, record_.exponent_counts)
+                                    ? packed::num_escapes(plan, record_.exponent_counts)
                                     : record_.outcome.num_verbatim_rows;
     extents.max_chunk_stream_bytes = 0;
     if (plan.family != Family::kHuffman) {

@@ -9,20 +9,28 @@ namespace unweight::packed {
 
 static_assert(analysis::kRadixRun == codec::kRadix);
 
+namespace {
+
+codec::EncodePlan plan_of(Family family, const layout::TileGrid& grid,
+                          const analysis::PaletteChoice& choice) {
+  codec::EncodePlan plan;
+  plan.family = family;
+  plan.grid = grid;
+  plan.palette = choice.exponents;
+  plan.palette_is_run = choice.is_run;
+  plan.padding_code = choice.padding_code;
+  return plan;
+}
+
+}  // namespace
+
 Result<codec::EncodePlan> make_palette_plan(const analysis::ExponentCounts& counts,
                                             const layout::TileGrid& grid) {
   if (!grid.representable()) {
     return Error{ErrorCode::kInvalidArgument,
                  "matrix has more than 2^35 weights, padding included"};
   }
-  const analysis::PaletteChoice choice = analysis::choose_palette(counts);
-  codec::EncodePlan plan;
-  plan.family = Family::kPalette;
-  plan.grid = grid;
-  plan.palette = choice.exponents;
-  plan.palette_is_run = choice.is_run;
-  plan.padding_code = choice.padding_code;
-  return plan;
+  return plan_of(Family::kPalette, grid, analysis::choose_palette(counts));
 }
 
 Result<codec::EncodePlan> make_huffman_plan(const codec::EncodePlan& palette_plan,
@@ -39,14 +47,16 @@ Result<codec::EncodePlan> make_huffman_plan(const codec::EncodePlan& palette_pla
 
 codec::EncodePlan make_radix_plan(const analysis::ExponentCounts& counts,
                                   const layout::TileGrid& grid) {
-  const analysis::PaletteChoice choice = analysis::choose_radix_run(counts);
-  codec::EncodePlan plan;
-  plan.family = Family::kRadix;
-  plan.grid = grid;
-  plan.palette = choice.exponents;
-  plan.palette_is_run = choice.is_run;
-  plan.padding_code = choice.padding_code;
-  return plan;
+  return plan_of(Family::kRadix, grid, analysis::choose_radix_run(counts));
+}
+
+std::uint64_t num_escapes(const codec::EncodePlan& radix_plan,
+                          const analysis::ExponentCounts& counts) {
+  std::uint64_t escapes = 0;
+  for (std::uint32_t e = 0; e < counts.size(); ++e) {
+    if (e - radix_plan.palette[0] >= codec::kRadix) escapes += counts[e];
+  }
+  return escapes;
 }
 
 std::uint64_t num_verbatim(const TensorAnalysis& analysis, Family family) {

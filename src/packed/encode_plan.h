@@ -28,6 +28,10 @@ Result<codec::EncodePlan> make_huffman_plan(const codec::EncodePlan& palette_pla
 [[nodiscard]] codec::EncodePlan make_radix_plan(const analysis::ExponentCounts& counts,
                                                 const layout::TileGrid& grid);
 
+/// Weights whose exponent is no digit of a kRadix plan.
+[[nodiscard]] std::uint64_t num_escapes(const codec::EncodePlan& radix_plan,
+                                        const analysis::ExponentCounts& counts);
+
 /// How many positions, and for each an entry of verbatim_rows, a family needs: verbatim rows, or
 /// escapes.
 [[nodiscard]] std::uint64_t num_verbatim(const TensorAnalysis& analysis, Family family);

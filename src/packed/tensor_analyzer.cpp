@@ -8,7 +8,6 @@
 #include <numeric>
 
 #include "base/try.h"
-#include "codec/radix_format.h"
 #include "codec/source_tile.h"
 #include "codec/tile_kernels.h"
 
@@ -24,13 +23,6 @@ constexpr std::uint64_t kMinSavedPercent = 1;
 template <std::size_t N>
 std::uint64_t sum_of(const std::array<std::uint64_t, N>& counts) {
   return std::accumulate(counts.begin(), counts.end(), std::uint64_t{0});
-}
-
-std::uint64_t count_of(const analysis::ExponentCounts& counts,
-                       std::span<const std::uint8_t> exponents) {
-  std::uint64_t sum = 0;
-  for (const std::uint8_t exponent : exponents) sum += counts[exponent];
-  return sum;
 }
 
 }  // namespace
@@ -127,9 +119,9 @@ Result<TensorAnalysis> TensorAnalyzer::finish_with(const TensorCounts& counts) {
 
 Result<TensorAnalysis> TensorAnalyzer::conclude(const TensorCounts& counts) {
   UNWEIGHT_TRY_ASSIGN(plan_, make_huffman_plan(plan_, counts.pairs));
+  std::uint64_t num_inside = 0;
+  for (const std::uint8_t exponent : plan_.palette) num_inside += counts.exponents[exponent];
   const std::uint64_t elems = grid_.num_elems();
-  const auto palette = std::span(plan_.palette), digits = std::span(radix_plan_.palette);
-  const std::uint64_t num_inside = count_of(counts.exponents, palette);
   TensorAnalysis result;
   result.rows = grid_.rows;
   result.cols = grid_.cols;
@@ -143,7 +135,7 @@ Result<TensorAnalysis> TensorAnalyzer::conclude(const TensorCounts& counts) {
     result.huffman_code_bits += counts.pairs[p] * plan_.code.lengths[p];
   }
   result.num_verbatim_rows = counts.num_verbatim_rows;
-  result.num_escapes = elems - count_of(counts.exponents, digits.first(codec::kRadix));
+  result.num_escapes = num_escapes(radix_plan_, counts.exponents);
   result.palette_bytes =
       packed_size(section_layout(Family::kPalette, grid_, counts.num_verbatim_rows), 0);
   result.huffman_bytes =
