@@ -46,6 +46,15 @@ struct TensorRecord {
 };
 static_assert(sizeof(TensorRecord) <= gpu::kRecordBytes && alignof(TensorRecord) == 16);
 
+/// Verbatim rows, or escapes, that there are where there is room for `capacity`: the extents of an
+/// encoder have some to spare.
+UNWEIGHT_HOST_DEVICE inline std::uint64_t num_verbatim_rows(const TensorRecord& record,
+                                                            std::uint64_t capacity) {
+  const gpu::EncodeOutcome& outcome = record.outcome;
+  return outcome.fits && outcome.num_verbatim_rows < capacity ? outcome.num_verbatim_rows
+                                                              : capacity;
+}
+
 /// The record of a validated header; bytes behind sizeof(TensorRecord) are never read.
 [[nodiscard]] TensorRecord make_record(const packed::PackedHeader& header);
 

@@ -6,16 +6,15 @@
 //
 //   window   32 records, one a lane, the next 32 on their way   | r r r r r r ... |
 //                                                                 ^ ^ of this tile
-//   redux    lanes whose record is of this tile OR the bits of the lanes that it is for
-//   scratch  of the warp, 2 KiB, laid out like a weight section. Lanes that are hit store their
-//            exponents, the records' holders overwrite two bytes each, who was hit takes them back
 //
+// Then kernels/escape_scratch.cuh, through 2 KiB of the warp's own.
 // Windows run on from chunk to chunk; where a chunk ends in them, its index entry says.
 #pragma once
 
 #include <cstdint>
 
 #include "codec/radix_format.h"
+#include "kernels/escape_scratch.cuh"
 #include "kernels/ptx/shared_words.cuh"
 #include "kernels/ptx/warp_moves.cuh"
 #include "matmul/matmul_params.h"
@@ -25,20 +24,7 @@ namespace unweight::matmul {
 
 namespace ptx = kernels::ptx;
 
-/// The low 10 bits of a position are the weight's place in a weight section, in units of its two
-/// bytes: whatever a record holds, it is a place in the scratch.
-inline constexpr std::uint32_t kEscapePlaces = layout::kTileElems;
-[[nodiscard]] __device__ constexpr std::uint32_t escape_scratch_offset(std::uint32_t position) {
-  return 2 * (position & (kEscapePlaces - 1));
-}
-static_assert(2 * kEscapePlaces == kEscapeScratchBytes);
-static_assert([] {
-  for (std::uint32_t p = 0; p < kEscapePlaces; ++p) {
-    const auto place = codec::escape_place(static_cast<codec::EscapePosition>(p));
-    if (layout::weight_section_offset(place) != 2 * p) return false;
-  }
-  return true;
-}());
+static_assert(kEscapeScratchBytes == layout::kTileWeightSectionBytes);
 
 /// The escapes of one strip, as its tiles are decoded, by a whole warp. The window only moves
 /// forward and ends where the arrays do, so that no index and no position can make it go round for
@@ -74,20 +60,11 @@ class EscapeStream {
                                         std::uint32_t scratch, std::uint32_t lane,
                                         std::uint32_t (&a)[layout::kSteps][4]) {
     for (;;) {
-      const bool is_holder = tile_ == tile;
-      const std::uint32_t lanes = __reduce_or_sync(~0u, is_holder ? 1u << (record_ & 31) : 0);
-      if (lanes != 0) {
-        const bool is_hit = (lanes >> lane & 1) != 0;
-        const std::uint32_t own = scratch + 16 * lane;
-        if (is_hit) put(own, a);
-        __syncwarp();
-        if (is_holder) {
-          ptx::store_shared_2(scratch + escape_scratch_offset(position_of(record_)),
-                              static_cast<std::uint16_t>(record_ >> 6 & 0x7f80));
-        }
-        __syncwarp();
-        if (is_hit) take_back(own, a);
-      }
+      const std::uint32_t holder_bit = tile_ == tile ? 1u << (record_ & 31) : 0;
+      kernels::put_escapes(holder_bit, scratch, lane, a, [&] {
+        ptx::store_shared_2(scratch + kernels::escape_scratch_offset(position_of(record_)),
+                            static_cast<std::uint16_t>(record_ >> 6 & 0x7f80));
+      });
       if (last_tile_ > tile) [[likely]]
         return;
       next_window(weights, lane);
@@ -96,7 +73,6 @@ class EscapeStream {
 
  private:
   static constexpr std::uint32_t kNoTile = layout::kChunkTiles;
-  static constexpr std::uint32_t kStepBytes = layout::weight_section_offset({0, layout::kRowElems});
 
   /// As device memory has it.
   [[nodiscard]] __device__ __forceinline__ static std::uint32_t first_of_chunk(
@@ -155,25 +131,6 @@ class EscapeStream {
     const std::uint32_t count = end_ > window_ ? end_ - window_ : 0;
     tile_ = lane >= behind && lane < count ? record_ >> 7 & (layout::kChunkTiles - 1) : kNoTile;
     last_tile_ = __shfl_sync(~0u, tile_, layout::kLanes - 1);
-  }
-
-  __device__ __forceinline__ static void put(std::uint32_t own,
-                                             const std::uint32_t (&a)[layout::kSteps][4]) {
-#pragma unroll
-    for (std::uint32_t s = 0; s < layout::kSteps; ++s) {
-      ptx::store_shared_16(own + kStepBytes * s, a[s]);
-    }
-  }
-  __device__ __forceinline__ static void take_back(std::uint32_t own,
-                                                   std::uint32_t (&a)[layout::kSteps][4]) {
-#pragma unroll
-    for (std::uint32_t s = 0; s < layout::kSteps; ++s) {
-      const uint4 v = ptx::load_shared_16(own + kStepBytes * s);
-      a[s][0] = v.x;
-      a[s][1] = v.y;
-      a[s][2] = v.z;
-      a[s][3] = v.w;
-    }
   }
 
   std::uint32_t window_;          ///< number of lane 0's escape

@@ -46,4 +46,5 @@ inline constexpr std::uint32_t kMinWgmmaStages = 3;
 /// features of each of two warpgroups). Few: a fifth stage fits beside them.
 inline constexpr std::uint32_t kWgmmaEpilogueTokens = 8, kWgmmaPlainTokens = 16;
 inline constexpr std::uint32_t kWgmmaPlainBytes = 2 * kWgmmaPlainTokens * 128;
+
 }  // namespace unweight::matmul

@@ -19,9 +19,7 @@ namespace unweight::matmul {
 /// Verbatim rows or escapes that there are.
 [[nodiscard]] __device__ __forceinline__ std::uint64_t num_verbatim_rows(
     const WeightPointers& weights) {
-  const gpu::EncodeOutcome& outcome = weights.record->outcome;
-  return outcome.fits ? min(weights.num_verbatim_rows, outcome.num_verbatim_rows)
-                      : weights.num_verbatim_rows;  // else an encoder's spare capacity
+  return kernels::num_verbatim_rows(*weights.record, weights.num_verbatim_rows);
 }
 
 /// The verbatim rows of one strip in the order in which its tiles are decoded. Positions are

@@ -8,11 +8,8 @@
 //             with k_warps 2, strip w and every second tile. Output features are the rows of
 //             wgmma.m64nNk16, A comes from registers, decoded by the warp that feeds it;
 //             activations are B, in shared memory.
-// Pipeline:   ring of stages (work_items.cuh). Of 128 and 256 tokens a warpgroup decodes a tile
-// into
-//             one set of registers while the tensor cores multiply from the other. Of fewer, two
-//             CTAs are on an SM: while one decodes, the other multiplies; while one ends, the next
-//             kernel's reads.
+// Pipeline:   ring of stages (work_items.cuh); a warpgroup decodes a tile into one set of registers
+//             while the tensor cores multiply from the other
 // Clusters:   k_parts: CTAs share a tile, each with a part of K; multicast: CTAs with other rows
 //             bring each other activations
 // Measured, Rejected: docs/kernels/wgmma-matmul.md
@@ -201,15 +198,15 @@ __global__ void __launch_bounds__(kWgmmaThreads, 1)
     const KRange range(params, share.part);
     const std::uint32_t leading = PartialSums(params).leading;
     auto* const sums = reinterpret_cast<float*>(dynamic + params.epilogue_offset);
-    const ConsumerShare before(params, warp);
-    TileMultiplier<kForm, kTokens> multiplier(params, before, ring, full, empty, lane);
+    const ConsumerShare mine(params, warp);
+    TileMultiplier<kForm, kTokens> multiplier(params, mine, ring, full, empty, lane);
 
     for (std::uint32_t i = share.first_item; i < share.num_items; i += share.item_step) {
       const Item item = Item::of(params, i, share.rank, kTokens);
       float acc[kTokens / 2] = {};
-      if (before.group_has_strips) {
+      if (mine.group_has_strips) {
         typename TileMultiplier<kForm, kTokens>::FragmentSets a;
-        multiplier.run(item.first_strip + before.in_matrix, range.begin, range.end, a, acc);
+        multiplier.run(item.first_strip + mine.in_matrix, range.begin, range.end, a, acc);
       } else {
         multiplier.skip(range.begin, range.end);
       }
@@ -223,7 +220,6 @@ __global__ void __launch_bounds__(kWgmmaThreads, 1)
         continue;
       }
       // Lane 4g+t of a fragment: output features g and g + 8, tokens 2t and 2t + 1.
-      const ConsumerShare mine(params, warp);
       const auto put = [&](std::uint32_t first_block, std::uint32_t num_blocks) {
         if (!mine.has_strip || mine.in_matrix >= item.num_strips) return;
         float* const to = sums + mine.k_warp * (8 * num_blocks) * leading +

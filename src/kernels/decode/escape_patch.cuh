@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // Escapes of the radix family, put into the exponents of a tile before anything becomes of them.
-// Nearly every tile has some, few lanes of it do: lanes that are hit put their exponents into
-// shared memory, each escape's holder overwrites one, the lanes take theirs back. Positions cannot
-// lead outside of that, whatever they are.
+// Nearly every tile has some, few lanes of it do.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +9,7 @@
 #include "codec/radix_format.h"
 #include "kernels/decode/decode_status.cuh"
 #include "kernels/decode/verbatim_patch.cuh"
-#include "kernels/tile_stage.cuh"
+#include "kernels/escape_scratch.cuh"
 #include "unweight/gpu.h"
 
 namespace unweight::kernels {
@@ -29,23 +27,17 @@ class TileEscapes {
     load();
   }
 
-  /// `exponents`: of a tile, in place; `scratch`: shared memory address of kStageBytes.
-  __device__ __forceinline__ void put_into(std::uint32_t (&exponents)[16], std::uint32_t scratch) {
+  /// `exponents`: of a tile, in place; `scratch`: shared memory address of 2 KiB.
+  __device__ __forceinline__ void put_into(std::uint32_t (&exponents)[layout::kSteps][4],
+                                           std::uint32_t scratch) {
     for (;;) {
-      const bool holder = tile_of_mine_ == tile_;
-      const layout::LanePosition place = codec::escape_place(position_);
-      const std::uint32_t lanes = __reduce_or_sync(~0u, holder ? 1u << place.lane : 0u);
-      if (lanes != 0) {
-        const bool hit = (lanes >> lane_ & 1) != 0;
-        // As in the weight section: 16 bytes a lane and step.
-        const std::uint32_t own = scratch + layout::weight_section_offset({lane_, 0});
-        if (hit) store(exponents, own);
-        __syncwarp();
-        if (holder) overwrite(scratch + layout::weight_section_offset(place));
-        __syncwarp();
-        if (hit) reload(exponents, own);
-        __syncwarp();
-      }
+      const std::uint32_t holder_bit =
+          tile_of_mine_ == tile_ ? 1u << codec::escape_place(position_).lane : 0;
+      put_escapes(holder_bit, scratch, lane_, exponents, [&] {
+        ptx::store_shared_2(scratch + escape_scratch_offset(position_),
+                            static_cast<std::uint16_t>(exponent_ << 7));
+      });
+      __syncwarp();
       if (__shfl_sync(~0u, tile_of_mine_, layout::kLanes - 1) > tile_) return;
       next_ += layout::kLanes;
       left_ -= min(left_, layout::kLanes);
@@ -60,7 +52,7 @@ class TileEscapes {
     const auto num_chunks = static_cast<std::uint32_t>(params_.grid.num_chunks());
     const std::uint64_t end = chunk + 1 < num_chunks
                                   ? params_.verbatim_index[chunk + 1].first_verbatim_row
-                                  : num_verbatim_rows(params_);
+                                  : num_verbatim_rows(*params_.record, params_.num_verbatim_rows);
     if (first > end || end > params_.num_verbatim_rows || end - first > layout::kChunkElems) {
       report(params_, gpu::kStatusBadIndex);
       return;
@@ -89,30 +81,6 @@ class TileEscapes {
     tile_of_mine_ = codec::escape_tile(position_);
   }
 
-  __device__ static __forceinline__ void store(const std::uint32_t (&e)[16], std::uint32_t own) {
-#pragma unroll
-    for (std::uint32_t s = 0; s < layout::kSteps; ++s) {
-      asm volatile("st.shared.v4.b32 [%0], {%1,%2,%3,%4};" ::"r"(own + kStepBytes * s),
-                   "r"(e[4 * s]), "r"(e[4 * s + 1]), "r"(e[4 * s + 2]), "r"(e[4 * s + 3])
-                   : "memory");
-    }
-  }
-  __device__ static __forceinline__ void reload(std::uint32_t (&e)[16], std::uint32_t own) {
-#pragma unroll
-    for (std::uint32_t s = 0; s < layout::kSteps; ++s) {
-      asm volatile("ld.shared.v4.b32 {%0,%1,%2,%3}, [%4];"
-                   : "=r"(e[4 * s]), "=r"(e[4 * s + 1]), "=r"(e[4 * s + 2]), "=r"(e[4 * s + 3])
-                   : "r"(own + kStepBytes * s)
-                   : "memory");
-    }
-  }
-  __device__ __forceinline__ void overwrite(std::uint32_t address) const {
-    asm volatile("st.shared.u16 [%0], %1;" ::"r"(address),
-                 "h"(static_cast<std::uint16_t>(exponent_ << 7))
-                 : "memory");
-  }
-
-  static constexpr std::uint32_t kStepBytes = layout::weight_section_offset({0, layout::kRowElems});
   static constexpr std::uint32_t kNoTile = layout::kChunkTiles;
 
   const DecodeParams& params_;

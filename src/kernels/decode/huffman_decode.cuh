@@ -21,6 +21,7 @@
 #include "kernels/decode/lane_reader.cuh"
 #include "kernels/decode/verbatim_patch.cuh"
 #include "kernels/ptx/warp_moves.cuh"
+#include "kernels/warp_sums.cuh"
 #include "unweight/gpu.h"
 
 namespace unweight::kernels {
@@ -115,12 +116,7 @@ __device__ __forceinline__ LaneString fetch_stream(const DecodeParams& params,
   const std::uint32_t shift = entry.length_shift();
   const std::uint32_t bits =
       entry.min_lane_bits() + (std::uint32_t{entry.lane_delta[lane]} << shift);
-  std::uint32_t end_bit = bits;
-#pragma unroll
-  for (std::uint32_t by = 1; by < layout::kLanes; by *= 2) {
-    const std::uint32_t before = __shfl_up_sync(~0u, end_bit, by);
-    if (lane >= by) end_bit += before;
-  }
+  const std::uint32_t end_bit = inclusive_sum(bits, lane);
   const std::uint32_t bytes = (__shfl_sync(~0u, end_bit, layout::kLanes - 1) + 7) / 8;
   const std::uint64_t offset = entry.stream_offset();
   const auto phase = static_cast<std::uint32_t>(offset % HuffmanShape::kVectorBytes);

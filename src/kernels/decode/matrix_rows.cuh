@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "kernels/decode/decode_params.h"
+#include "kernels/ptx/shared_words.cuh"
 #include "kernels/tile_stage.cuh"
 
 namespace unweight::kernels {
@@ -62,11 +63,7 @@ __device__ __forceinline__ void store_staged_tiles(const DecodeParams& params,
       static_cast<std::uint16_t*>(target.out) + (row + lane_row) * target.stride_elems + lane_col;
 #pragma unroll
   for (std::uint32_t step = 0; step < layout::kTileRows; step += kRowsPerStep) {
-    uint4 v;
-    asm volatile("ld.shared.v4.b32 {%0,%1,%2,%3}, [%4];"
-                 : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w)
-                 : "r"(source + stage_offset(lane_row + step, piece))
-                 : "memory");
+    const uint4 v = ptx::load_shared_16(source + stage_offset(lane_row + step, piece));
     if (whole) {
       __stcs(reinterpret_cast<uint4*>(out), v);
       out += kRowsPerStep * target.stride_elems;

@@ -66,10 +66,7 @@ class PaletteDecoder {
 cudaError_t launch_palette_decode(const DecodeParams& params, const DecodeTarget& target,
                                   const gpu::LaunchLimits& limits, std::uint32_t max_sms,
                                   cudaStream_t stream) {
-  if (target.kind == Kind::kTiles) {
-    return launch_tiles<PaletteDecoder<Kind::kTiles>>(params, target, limits, max_sms, stream);
-  }
-  return launch_tiles<PaletteDecoder<Kind::kMatrix>>(params, target, limits, max_sms, stream);
+  return launch_tiles<PaletteDecoder>(params, target, limits, max_sms, stream);
 }
 
 }  // namespace unweight::kernels

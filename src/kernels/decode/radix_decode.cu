@@ -35,12 +35,13 @@ class RadixDecoder {
     TileEscapes escapes(params, tile, lane);
 
     std::uint32_t words[layout::kSteps], exponents[16];
+    auto& by_step = reinterpret_cast<std::uint32_t(&)[layout::kSteps][4]>(exponents);
     radix_step_words(w01.x, w01.y, w2, rest, words);
 #pragma unroll
     for (std::uint32_t s = 0; s < layout::kSteps; ++s) {
-      radix_exponents(base_, words[s], exponents + 4 * s);
+      radix_exponents(base_, words[s], by_step[s]);
     }
-    escapes.put_into(exponents, stage);
+    escapes.put_into(by_step, stage);
     if constexpr (kKind == Kind::kMatrix) {
       stage_tile(exponents, bytes, stage, lane);
       __syncwarp();
@@ -61,10 +62,7 @@ class RadixDecoder {
 cudaError_t launch_radix_decode(const DecodeParams& params, const DecodeTarget& target,
                                 const gpu::LaunchLimits& limits, std::uint32_t max_sms,
                                 cudaStream_t stream) {
-  if (target.kind == Kind::kTiles) {
-    return launch_tiles<RadixDecoder<Kind::kTiles>>(params, target, limits, max_sms, stream);
-  }
-  return launch_tiles<RadixDecoder<Kind::kMatrix>>(params, target, limits, max_sms, stream);
+  return launch_tiles<RadixDecoder>(params, target, limits, max_sms, stream);
 }
 
 }  // namespace unweight::kernels

@@ -40,9 +40,9 @@ __global__ void decode_tiles(const __grid_constant__ DecodeParams params,
 }
 
 template <typename Decoder>
-cudaError_t launch_tiles(const DecodeParams& params, const DecodeTarget& target,
-                         const gpu::LaunchLimits& limits, std::uint32_t max_sms,
-                         cudaStream_t stream) {
+cudaError_t launch_decoder(const DecodeParams& params, const DecodeTarget& target,
+                           const gpu::LaunchLimits& limits, std::uint32_t max_sms,
+                           cudaStream_t stream) {
   constexpr std::uint32_t kWarps = 8, kWarpsOfLimitedCta = 32;
   const cudaError_t status =
       cudaFuncSetAttribute(decode_tiles<Decoder>, cudaFuncAttributeMaxDynamicSharedMemorySize,
@@ -61,6 +61,17 @@ cudaError_t launch_tiles(const DecodeParams& params, const DecodeTarget& target,
       <<<static_cast<std::uint32_t>(ctas), warps * layout::kLanes, shared, stream>>>(params,
                                                                                      target);
   return cudaGetLastError();
+}
+
+/// Decoder of the target's kind: kMatrix or kTiles.
+template <template <DecodeTarget::Kind> typename Decoder>
+cudaError_t launch_tiles(const DecodeParams& params, const DecodeTarget& target,
+                         const gpu::LaunchLimits& limits, std::uint32_t max_sms,
+                         cudaStream_t stream) {
+  using Kind = DecodeTarget::Kind;
+  const auto launch = target.kind == Kind::kTiles ? launch_decoder<Decoder<Kind::kTiles>>
+                                                  : launch_decoder<Decoder<Kind::kMatrix>>;
+  return launch(params, target, limits, max_sms, stream);
 }
 
 }  // namespace unweight::kernels

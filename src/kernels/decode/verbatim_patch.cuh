@@ -13,13 +13,6 @@
 
 namespace unweight::kernels {
 
-/// Verbatim rows, or escapes, that there are: the extents of an encoder have room to spare.
-__device__ __forceinline__ std::uint64_t num_verbatim_rows(const DecodeParams& params) {
-  const gpu::EncodeOutcome& outcome = params.record->outcome;
-  return outcome.fits ? min(params.num_verbatim_rows, outcome.num_verbatim_rows)
-                      : params.num_verbatim_rows;
-}
-
 struct VerbatimRange {
   std::uint64_t first, end;
 };
@@ -30,8 +23,9 @@ __device__ __forceinline__ VerbatimRange verbatim_range(const DecodeParams& para
   constexpr std::uint64_t kMaxRows = layout::kChunkElems / layout::kRowElems;
   const auto num_chunks = static_cast<std::uint32_t>(params.grid.num_chunks());
   const std::uint64_t first = params.verbatim_index[chunk].first_verbatim_row;
-  std::uint64_t end = chunk + 1 < num_chunks ? params.verbatim_index[chunk + 1].first_verbatim_row
-                                             : num_verbatim_rows(params);
+  std::uint64_t end = chunk + 1 < num_chunks
+                          ? params.verbatim_index[chunk + 1].first_verbatim_row
+                          : num_verbatim_rows(*params.record, params.num_verbatim_rows);
   end = min(end, params.num_verbatim_rows);
   if (end > first + kMaxRows) end = first + kMaxRows;
   return {first, end};

@@ -9,6 +9,7 @@
 #include "codec/radix_format.h"
 #include "kernels/encode/encode_params.h"
 #include "kernels/encode/source_tile.cuh"
+#include "kernels/warp_sums.cuh"
 
 namespace unweight::kernels {
 namespace {
@@ -31,16 +32,6 @@ __device__ std::uint64_t first_escape(const EncodeParams& params, std::uint32_t 
 __device__ __forceinline__ std::uint32_t exponent_of_row(const std::uint32_t (&registers)[4],
                                                          std::uint32_t k) {
   return registers[k / 2] >> (7 + 16 * (k % 2)) & 0xff;
-}
-
-/// Sum of `count` over this lane and those before it.
-__device__ __forceinline__ std::uint32_t inclusive_sum(std::uint32_t count, std::uint32_t lane) {
-#pragma unroll
-  for (std::uint32_t by = 1; by < layout::kLanes; by *= 2) {
-    const std::uint32_t before = __shfl_up_sync(~0u, count, by);
-    if (lane >= by) count += before;
-  }
-  return count;
 }
 
 __device__ __forceinline__ void gather_tile(const EncodeParams& params,
