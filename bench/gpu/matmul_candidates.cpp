@@ -4,15 +4,14 @@
 #include <algorithm>
 #include <set>
 
-#include "codec/radix_format.h"
 #include "layout/tile_order.h"
+#include "matmul/matmul_geometry.h"
 
 namespace unweight::bench {
 namespace {
 
 using gpu::MatmulConfig;
 using gpu::MatmulProblem;
-using gpu::WeightForm;
 using Kernel = MatmulConfig::Kernel;
 
 constexpr std::uint32_t kHalfSharedBytes = 112 * 1024;
@@ -27,16 +26,8 @@ std::uint32_t divide_up(std::uint64_t value, std::uint64_t by) {
   return static_cast<std::uint32_t>((value + by - 1) / by);
 }
 
-std::uint32_t tile_bytes(WeightForm form) {
-  if (form == WeightForm::kPalette)
-    return layout::kTileByteSectionBytes + layout::kTileCodeSectionBytes;
-  if (form == WeightForm::kRadix)
-    return layout::kTileByteSectionBytes + codec::kTileRadixSectionBytes;
-  return layout::kTileWeightSectionBytes;
-}
-
 std::uint32_t stage_bytes(const MatmulProblem& problem, const MatmulConfig& c) {
-  const std::uint32_t tile = tile_bytes(problem.form);
+  const std::uint32_t tile = matmul::tile_bytes(problem.form);
   const std::uint32_t activations = c.tokens_per_tile * layout::kTileCols * 2;
   return c.tiles_per_stage * (c.strips_per_tile * tile + activations);
 }

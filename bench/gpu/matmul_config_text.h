@@ -2,7 +2,7 @@
 //
 // A MatmulConfig as short text, for results files and command lines:
 //
-//   mma t8 s7x1 w1 p1 k2 d6         wgmma t128 s8x1 w1 p2 c2 k1 d4
+//   mma t8 s7 w1 p1 k2 d6         wgmma t128 s8 w1 p1 c2 k1 d4
 //
 //   t tokens_per_tile   s strips_per_tile   w k_warps   p k_parts
 //   c multicast (if not 1)   k tiles_per_stage   d num_stages   m max_sms (if not 0)

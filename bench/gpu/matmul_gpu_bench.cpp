@@ -5,9 +5,8 @@
 //
 //   matmul_gpu_bench [--shapes NxK,...] [--m M,...] [--forms palette,radix,exponents,tiles]
 //                    [--quick] [--plain-only | --dependent-only] [--no-baseline]
-//                    [--no-check] [--config TEXT]... [--results FOLDER] [--sweep [--kernel
-//                    mma|wgmma]
-//                    [--verbose]]
+//                    [--no-check] [--config TEXT]... [--results FOLDER]
+//                    [--sweep [--kernel mma|wgmma] [--verbose]]
 //
 // Every result is checked before it is timed: against plain loops and cuBLAS, against a second run,
 // and bit for bit between forms. A time is that of one launch among many back to back in a CUDA

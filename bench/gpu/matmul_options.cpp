@@ -111,7 +111,7 @@ const char* const kMatmulUsage =
     "usage: matmul_gpu_bench [--shapes NxK,...] [--m M,...]\n"
     "         [--forms palette,radix,exponents,tiles]\n"
     "         [--plain-only | --dependent-only] [--no-baseline] [--no-check] [--quick]\n"
-    "         [--config \"mma t8 s7x1 w1 p1 k2 d6\"]... [--results FOLDER]\n"
+    "         [--config \"mma t8 s7 w1 p1 k2 d6\"]... [--results FOLDER]\n"
     "         [--sweep [--kernel mma|wgmma] [--verbose]]\n";
 
 bool MatmulArguments::has(WeightForm form) const {
