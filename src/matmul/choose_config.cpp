@@ -2,7 +2,7 @@
 //
 // The planner: which kernel, and how it cuts the problem. For few tokens a rule, for many a cost
 // model over candidates; docs/kernels has the sweeps that both were fitted to (make gpu-bench's
-// matmul_gpu_bench --sweep repeats them). Multicast is not chosen: it has not paid yet.
+// matmul_gpu_bench --sweep repeats them). Multicast is chosen where a sweep found it faster only.
 #include <algorithm>
 #include <cmath>
 #include <initializer_list>
@@ -105,40 +105,47 @@ class Choice {
 };
 
 /// Few tokens: memory decides, and it is read as fast as it gives if every SM always has enough on
-/// the way. Two CTAs an SM of about eight warps each do that: while one ends or starts, the other
-/// reads. A warp has a strip, or warps share one.
+/// the way. Two CTAs an SM do that: while one ends or starts, the other reads. Found by sweeps over
+/// eleven matrices on an H200 (docs/kernels/mma-matmul.md).
 Result<MatmulConfig> mma_config(const MatmulProblem& problem, const DeviceShape& device,
                                 std::uint32_t max_sms) {
   const std::uint32_t sms = max_sms == 0 ? device.num_sms : std::min(max_sms, device.num_sms);
   const std::uint32_t matrices = problem.swiglu ? 2 : 1;
-  const std::uint32_t k_tiles = divide_up(problem.k, layout::kTileCols);
+  const std::uint32_t k_tiles = std::max(1u, divide_up(problem.k, layout::kTileCols));
   MatmulConfig c;
   c.kernel = Kernel::kMma;
   c.max_sms = max_sms;
   c.tokens_per_tile = problem.m <= 8 ? 8 : 16;
   const std::uint32_t ctas_per_sm = max_sms != 0 ? 1 : kMmaCtasPerSm;
-  const std::uint32_t slots = sms * ctas_per_sm;
-  const std::uint32_t most = kMmaMaxWarps;
   const std::uint64_t strips = std::uint64_t{divide_up(problem.n, layout::kTileRows)} * matrices *
                                std::max(1u, divide_up(problem.m, c.tokens_per_tile));
-  const std::uint32_t rounds = std::max(1u, divide_up(strips, std::uint64_t{slots} * most));
-  c.strips_per_tile = std::max(1u, divide_up(strips, std::uint64_t{slots} * rounds));
-  c.strips_per_tile = divide_up(c.strips_per_tile, matrices) * matrices;
-  if (c.strips_per_tile > most) c.strips_per_tile -= matrices;
-  c.k_warps = std::clamp(k_tiles / 2, 1u, std::clamp(most / c.strips_per_tile, 1u, 8u));
+  std::uint64_t slots = std::uint64_t{sms} * ctas_per_sm;
+  // Not quite two CTAs an SM would be some SMs with twice as much as others.
+  if (strips > slots && strips <= std::uint64_t{3} * sms) slots = sms;
+  const std::uint64_t most = kMmaMaxWarps / matrices * matrices;
+  const std::uint64_t rounds = std::max<std::uint64_t>(1, divide_up(strips, slots * most));
+  const std::uint32_t wanted = std::max(1u, divide_up(strips, slots * rounds));
+  c.strips_per_tile = std::min<std::uint32_t>(divide_up(wanted, matrices) * matrices,
+                                              static_cast<std::uint32_t>(most));
+  // Radix is more work a byte: as many warps as there may be. Else fewer and longer runs of K.
+  const std::uint32_t warps = kMmaMaxWarps / c.strips_per_tile;
+  c.k_warps = problem.form == gpu::WeightForm::kRadix ? warps : std::min(warps, 4u);
+  if (c.strips_per_tile == 2 && problem.form != gpu::WeightForm::kRadix) c.k_warps = 2;
+  c.k_warps = std::clamp(k_tiles / 2, 1u, c.k_warps);
   if (max_sms == 0) {  // few strips: CTAs share them
-    while (c.k_parts < kMaxKParts && strips * c.k_parts * 2 <= std::uint64_t{slots} &&
+    while (c.k_parts < kMaxKParts && strips * c.k_parts * 2 <= slots &&
            k_tiles >= 8 * c.k_parts * c.k_warps) {
       c.k_parts *= 2;
     }
   }
-  // Stages of 16 tiles or so: fewer and larger copies, but not so few that one stage is half of
-  // all.
-  c.tiles_per_stage = c.strips_per_tile >= 7                             ? 4
-                      : c.strips_per_tile <= 2 && c.tokens_per_tile == 8 ? std::max(c.k_warps, 8u)
-                                                                         : std::max(c.k_warps, 2u);
-  if (c.tiles_per_stage % c.k_warps != 0) c.tiles_per_stage = c.k_warps;
+  // Runs of four tiles, or of so many that two stages leave room for another CTA.
   const std::uint32_t shared = ctas_per_sm == 2 ? kHalfSharedBytes : device.max_shared_bytes;
+  for (const std::uint32_t run : {4u, 2u, 1u}) {
+    c.tiles_per_stage = c.k_warps * run;
+    c.num_stages = 2;
+    const Result<Geometry> g = geometry_of(problem, c, device);
+    if (g && g->shared_bytes <= shared) break;
+  }
   if (!choose_stages(problem, device, shared, c)) return geometry_of(problem, c, device).error();
   return c;
 }

@@ -83,9 +83,12 @@ TEST(ChooseConfig, TilesCoverTheOutput) {
     ASSERT_TRUE(config.ok());
     const auto g = geometry_of(problem, *config, device);
     ASSERT_TRUE(g.ok());
-    const std::uint64_t strips = config->strips_per_tile / g->num_matrices * config->multicast;
-    ASSERT_GE(g->num_row_groups * strips * layout::kTileRows, problem.n) << name_of(problem);
-    ASSERT_LT(g->num_row_groups * strips, g->num_strips + strips) << name_of(problem);
+    const std::uint64_t strips = config->strips_per_tile / g->num_matrices;
+    const std::uint64_t row_tiles = std::uint64_t{g->num_row_groups} * config->multicast;
+    ASSERT_LE(g->group_strips + (g->num_larger_groups == 0 ? 0 : 1), strips) << name_of(problem);
+    const std::uint64_t end = row_tiles * g->group_strips + g->num_larger_groups;
+    ASSERT_GE(end * layout::kTileRows, problem.n) << name_of(problem);
+    ASSERT_LT(end, g->num_strips + strips * config->multicast) << name_of(problem);
     ASSERT_GE(std::uint64_t{g->num_m_tiles} * config->tokens_per_tile, problem.m);
   });
 }

@@ -22,8 +22,6 @@
 
 namespace unweight::matmul {
 
-namespace ptx = kernels::ptx;
-
 static_assert(kEscapeScratchBytes == layout::kTileWeightSectionBytes);
 
 /// The escapes of one strip, as its tiles are decoded, by a whole warp. The window only moves
@@ -31,12 +29,21 @@ static_assert(kEscapeScratchBytes == layout::kTileWeightSectionBytes);
 /// ever; what they say beyond that is believed.
 class EscapeStream {
  public:
-  /// Then enter_chunk(), of the same chunk.
+  /// Asks for what open() needs.
   __device__ __forceinline__ void begin(const WeightPointers& weights, std::uint32_t num_chunks,
-                                        std::uint32_t chunk, std::uint32_t lane) {
-    end_ = inside(weights, first_of_chunk(weights, num_chunks, chunk));
+                                        std::uint32_t chunk) {
+    end_ = first_of_chunk(weights, num_chunks, chunk);
     next_end_ = first_of_chunk(weights, num_chunks, chunk + 1);
-    open_window(weights, end_, lane);
+  }
+  /// Asks for what start() needs.
+  __device__ __forceinline__ void open(const WeightPointers& weights, std::uint32_t lane) {
+    window_ = end_ = inside(weights, end_);
+    ahead_.load(weights, window_ + lane);
+  }
+  /// Then enter_chunk(), of the chunk of begin().
+  __device__ __forceinline__ void start(const WeightPointers& weights, std::uint32_t lane) {
+    record_ = ahead_.record();
+    ahead_.load(weights, window_ + layout::kLanes + lane);
   }
 
   /// The chunk behind the last one.
@@ -44,11 +51,15 @@ class EscapeStream {
                                               std::uint32_t num_chunks, std::uint32_t chunk,
                                               std::uint32_t lane) {
     const std::uint32_t first = end_;
-    end_ = inside(weights, next_end_);
+    end_ = inside(weights, chunk + 1 < num_chunks
+                               ? next_end_
+                               : static_cast<std::uint32_t>(num_verbatim_rows(weights)));
     next_end_ = first_of_chunk(weights, num_chunks, chunk + 2);  // a chunk ahead: a cache misses
     std::uint32_t behind = first > window_ ? first - window_ : 0;
     if (behind >= layout::kLanes) {  // tiles that other warps decode had so many
-      open_window(weights, first, lane);
+      window_ = first;
+      ahead_.load(weights, window_ + lane);
+      start(weights, lane);
       behind = 0;
     }
     find_tiles(behind, lane);
@@ -74,11 +85,11 @@ class EscapeStream {
  private:
   static constexpr std::uint32_t kNoTile = layout::kChunkTiles;
 
-  /// As device memory has it.
+  /// As device memory has it; of the last one where there is no such chunk.
   [[nodiscard]] __device__ __forceinline__ static std::uint32_t first_of_chunk(
       const WeightPointers& weights, std::uint32_t num_chunks, std::uint32_t chunk) {
-    return chunk < num_chunks ? __ldg(&weights.verbatim_index[chunk].first_verbatim_row)
-                              : static_cast<std::uint32_t>(num_verbatim_rows(weights));
+    return ptx::load_global_4(
+        &weights.verbatim_index[min(chunk, num_chunks - 1)].first_verbatim_row);
   }
   [[nodiscard]] __device__ __forceinline__ static std::uint32_t inside(
       const WeightPointers& weights, std::uint32_t escape) {
@@ -111,13 +122,6 @@ class EscapeStream {
     return __funnelshift_l(record, record, 3);
   }
 
-  __device__ __forceinline__ void open_window(const WeightPointers& weights, std::uint32_t first,
-                                              std::uint32_t lane) {
-    window_ = first;
-    ahead_.load(weights, window_ + lane);
-    record_ = ahead_.record();
-    ahead_.load(weights, window_ + layout::kLanes + lane);
-  }
   /// Only where the window lies before end_.
   __device__ __forceinline__ void next_window(const WeightPointers& weights, std::uint32_t lane) {
     window_ += layout::kLanes;

@@ -5,13 +5,16 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
+#include <bit>
 #include <string>
 
 #include "base/try.h"
 #include "gpu/cuda_result.h"
 #include "gpu/device_properties.h"
 #include "kernels/argument_checks.h"
+#include "layout/tile_order.h"
 #include "matmul/matmul_geometry.h"
 #include "matmul/matmul_params.h"
 #include "matmul/mma_launch.h"
@@ -159,6 +162,17 @@ Result<void> check(const Operands& o) {
   return {};
 }
 
+matmul::ActivationBox activation_box(const MatmulConfig& config, const Geometry& g,
+                                     std::uint64_t cols) {
+  matmul::ActivationBox box;
+  const bool is_mma = config.kernel == MatmulConfig::Kernel::kMma;
+  const std::uint32_t tiles = is_mma ? g.tiles_per_run : config.tiles_per_stage;
+  box.tokens = is_mma ? g.token_rows : config.tokens_per_tile / config.multicast;
+  box.tiles = matmul::is_whole_tiles(cols) && config.multicast == 1 ? tiles : 1;
+  box.swizzled = !is_mma || g.token_rows >= 8;
+  return box;
+}
+
 MatmulParams make_params(const Operands& o, const MatmulConfig& config, const Geometry& g) {
   MatmulParams p{};
   for (std::size_t i = 0; i < o.weights.size(); ++i) {
@@ -180,15 +194,34 @@ MatmulParams make_params(const Operands& o, const MatmulConfig& config, const Ge
   p.num_matrices = g.num_matrices;
   p.num_k_tiles = g.num_k_tiles;
   p.strips_per_tile = config.strips_per_tile;
+  p.strips_each = config.strips_per_tile / g.num_matrices;
   p.num_row_groups = g.num_row_groups;
+  p.group_strips = g.group_strips;
+  p.num_larger_groups = g.num_larger_groups;
   p.num_m_tiles = g.num_m_tiles;
   p.m_tiles_per_group = g.m_tiles_per_group;
   p.k_warps = config.k_warps;
+  p.k_warps_inverse = matmul::inverse_of(config.k_warps);
   p.k_parts = config.k_parts;
+  p.k_parts_log2 = static_cast<std::uint32_t>(std::countr_zero(config.k_parts));
+  p.cluster_log2 = static_cast<std::uint32_t>(std::countr_zero(g.cluster_size));
   p.multicast = config.multicast;
   p.tiles_per_stage = config.tiles_per_stage;
   p.num_stages = config.num_stages;
-  p.stage_bytes = g.stage_bytes;
+  const bool is_mma = config.kernel == MatmulConfig::Kernel::kMma;
+  p.stage_bytes = is_mma ? g.token_stage_bytes : g.stage_bytes;
+  p.token_rows = g.token_rows;
+  p.token_tile_bytes = g.token_rows * layout::kTileCols * 2;
+  p.slot_bytes = g.tiles_per_run * matmul::tile_bytes(problem_of(o).form);
+  const matmul::ActivationBox box = activation_box(config, g, o.x.cols);
+  p.token_box_tiles = box.tiles;
+  p.token_box_bytes = box.tiles * box.tokens * layout::kTileCols * 2;
+  p.k_is_whole_tiles = matmul::is_whole_tiles(o.x.cols);
+  p.tiles_per_run = g.tiles_per_run;
+  p.tiles_per_part = g.tiles_per_part;
+  p.stages_per_item = g.stages_per_item;
+  p.num_token_stages = g.num_token_stages;
+  p.weights_offset = g.token_stage_bytes * g.num_token_stages;
   p.epilogue_offset = g.epilogue_offset;
   p.scratch_offset = g.scratch_offset;
   p.barrier_offset = g.barrier_offset;
@@ -238,9 +271,10 @@ cudaError_t launch(const MatmulParams& params, const TensorMaps& maps, WeightFor
 }
 
 Result<TensorMaps> make_maps(const DeviceMatrix& x, const MatmulParams& params, WeightForm form,
-                             const MatmulConfig& config) {
+                             const MatmulConfig& config, const Geometry& geometry) {
   TensorMaps maps{};
-  UNWEIGHT_TRY_ASSIGN(maps.x, matmul::activation_map(x, config.tokens_per_tile / config.multicast));
+  UNWEIGHT_TRY_ASSIGN(maps.x, matmul::activation_map(x, activation_box(config, geometry, x.cols)));
+  if (config.kernel == MatmulConfig::Kernel::kMma) return maps;  // its weights are no boxes
   const std::uint32_t strips = params.strips_per_tile / params.num_matrices;
   const matmul::TileSections bytes = matmul::tile_sections(form);
   for (std::uint32_t i = 0; i < params.num_matrices; ++i) {
@@ -278,7 +312,7 @@ Result<void> run(const Operands& operands, const MatmulConfig& config, Stream st
   const MatmulParams params = make_params(operands, config, geometry);
   TensorMaps maps{};
   if (problem.k != 0) {
-    UNWEIGHT_TRY_ASSIGN(maps, make_maps(x, params, problem.form, config));
+    UNWEIGHT_TRY_ASSIGN(maps, make_maps(x, params, problem.form, config, geometry));
   }
   return cuda_result(launch(params, maps, problem.form, config, geometry,
                             options.dependent_launch && !align, stream),

@@ -96,8 +96,19 @@ std::uint32_t sums_bytes(const MatmulConfig& c, std::uint32_t tokens) {
   return c.k_warps * (tokens + received) * (c.strips_per_tile * layout::kTileRows + 4) * 4;
 }
 
-/// Of a stage as work_items.cuh's StageMap lays it out.
+/// Rows of a tile of activations in the mma kernel's shared memory.
+std::uint32_t token_rows(const MatmulProblem& problem, const MatmulConfig& c) {
+  if (problem.m <= 2) return std::max<std::uint32_t>(1, static_cast<std::uint32_t>(problem.m));
+  return c.tokens_per_tile;
+}
+
+/// Of a stage as work_items.cuh's StageMap or mma_matmul.cuh lay it out: what is in it of all
+/// strips, and the activations.
 std::uint64_t stage_bytes(const MatmulProblem& problem, const MatmulConfig& c) {
+  if (c.kernel == Kernel::kMma) {
+    return std::uint64_t{c.tiles_per_stage} * (token_rows(problem, c) * kTokenTileBytes +
+                                               c.strips_per_tile * tile_bytes(problem.form));
+  }
   const std::uint32_t matrices = problem.swiglu ? 2 : 1;
   const TileSections sections = tile_sections(problem.form);
   const std::uint64_t tiles = c.tiles_per_stage;
@@ -105,6 +116,23 @@ std::uint64_t stage_bytes(const MatmulProblem& problem, const MatmulConfig& c) {
   return tiles * (std::uint64_t{c.tokens_per_tile} * kTokenTileBytes +
                   std::uint64_t{c.strips_per_tile} * sections.first) +
          matrices * (second + box_padding(static_cast<std::uint32_t>(second)));
+}
+
+/// Row tiles. If those of the mma kernel run all at the same time, they are as many as there is
+/// room for, one or two an SM, some of them with a strip less, rather than full ones and SMs with
+/// fewer CTAs than others.
+void place_rows(const MatmulConfig& c, std::uint32_t sms, Geometry* g) {
+  const std::uint32_t strips_each = c.strips_per_tile / g->num_matrices;
+  std::uint32_t row_tiles = divide_up(g->num_strips, strips_each);
+  g->group_strips = strips_each;
+  const std::uint32_t ctas = row_tiles * c.k_parts;
+  const std::uint32_t room = ctas <= sms ? sms : sms * kMmaCtasPerSm;
+  if (c.kernel == Kernel::kMma && g->num_m_tiles == 1 && ctas <= room && row_tiles != 0) {
+    row_tiles = std::min(std::max(room / c.k_parts, row_tiles), g->num_strips);
+    g->group_strips = g->num_strips / row_tiles;
+    g->num_larger_groups = g->num_strips % row_tiles;
+  }
+  g->num_row_groups = divide_up(row_tiles, c.multicast);
 }
 
 }  // namespace
@@ -134,9 +162,10 @@ Result<Geometry> geometry_of(const MatmulProblem& problem, const MatmulConfig& c
   g.num_matrices = problem.swiglu ? 2 : 1;
   g.num_strips = divide_up(problem.n, layout::kTileRows);
   g.num_k_tiles = divide_up(problem.k, layout::kTileCols);
-  const std::uint32_t row_tiles = divide_up(g.num_strips, c.strips_per_tile / g.num_matrices);
-  g.num_row_groups = divide_up(row_tiles, c.multicast);
   g.num_m_tiles = divide_up(problem.m, c.tokens_per_tile);
+  const bool is_wgmma = c.kernel == Kernel::kWgmma;
+  const std::uint32_t sms = c.max_sms == 0 ? device.num_sms : std::min(c.max_sms, device.num_sms);
+  place_rows(c, sms, &g);
   g.m_tiles_per_group = std::max(1u, std::min(g.num_m_tiles, 8u));
   if (c.k_parts > std::max(1u, g.num_k_tiles)) return bad("k_parts is more than K has tiles");
   const std::uint64_t items = std::uint64_t{g.num_row_groups} * g.num_m_tiles;
@@ -144,15 +173,20 @@ Result<Geometry> geometry_of(const MatmulProblem& problem, const MatmulConfig& c
   if (items * g.cluster_size > std::uint64_t{1} << 30)
     return bad("more output tiles than a grid has");
 
-  const std::uint32_t sms = c.max_sms == 0 ? device.num_sms : std::min(c.max_sms, device.num_sms);
-  g.num_threads =
-      c.kernel == Kernel::kWgmma ? kWgmmaThreads : layout::kLanes * (consumer_warps(c) + 1);
+  g.num_threads = is_wgmma ? kWgmmaThreads : layout::kLanes * (consumer_warps(c) + 1);
 
   const std::uint64_t stage = stage_bytes(problem, c);
   if (stage > device.max_shared_bytes) return bad("a stage does not fit in shared memory");
-  g.stage_bytes = round_up(static_cast<std::uint32_t>(stage), 1024);
-  const std::uint32_t ring = g.stage_bytes * c.num_stages;
-  const bool is_wgmma = c.kernel == Kernel::kWgmma;
+  g.stage_bytes = round_up(static_cast<std::uint32_t>(stage), is_wgmma ? 1024 : 16);
+  std::uint32_t ring = g.stage_bytes * c.num_stages;
+  g.num_token_stages = c.num_stages;
+  if (!is_wgmma) {
+    g.token_rows = token_rows(problem, c);
+    g.token_stage_bytes = c.tiles_per_stage * g.token_rows * kTokenTileBytes;
+    g.tiles_per_run = c.tiles_per_stage / c.k_warps;
+    g.tiles_per_part = divide_up(g.num_k_tiles, std::uint64_t{c.k_parts} * c.k_warps);
+    g.stages_per_item = divide_up(g.tiles_per_part, g.tiles_per_run);
+  }
   const std::uint32_t sums = std::max(sums_bytes(c, c.k_parts > 1 ? c.tokens_per_tile
                                                     : is_wgmma    ? kWgmmaEpilogueTokens
                                                                   : 8),
@@ -160,23 +194,30 @@ Result<Geometry> geometry_of(const MatmulProblem& problem, const MatmulConfig& c
   const std::uint64_t all = items * g.cluster_size;
   const std::uint32_t scratch =
       problem.form == gpu::WeightForm::kRadix ? consumer_warps(c) * kEscapeScratchBytes : 0;
-  // The sums go where the ring was, unless a CTA goes on to another tile. Returns how many CTAs
-  // there is room for.
-  const auto place_sums = [&](bool in_ring) {
+  const std::uint32_t room = sms / g.cluster_size * g.cluster_size;
+  // A cluster that shares K has one item. So has a CTA of the mma kernel: the next one, perhaps of
+  // the next kernel, starts where one has ended. Others are persistent, one an SM.
+  const bool is_persistent = c.k_parts == 1 && (is_wgmma || c.max_sms != 0);
+  // The sums go where the ring was, unless a CTA goes on to another tile.
+  const bool in_ring = all <= room || !is_persistent;
+  const auto place_sums = [&] {
     g.epilogue_offset = in_ring ? 0 : ring;
     g.scratch_offset = round_up(in_ring ? std::max(ring, sums) : ring + sums, 16);
     g.barrier_offset = g.scratch_offset + scratch;
-    g.shared_bytes = g.barrier_offset + kBarrierBytes;
-    const std::uint32_t fit =
-        (device.max_shared_bytes + kReservedSharedBytes) / (g.shared_bytes + kReservedSharedBytes);
-    const std::uint32_t most = is_wgmma ? 1 : mma_ctas_that_fit(g.num_threads / layout::kLanes);
-    return sms * std::clamp(fit, 1u, most) / g.cluster_size * g.cluster_size;
+    g.shared_bytes =
+        g.barrier_offset + kBarrierBytes + (is_wgmma ? 0 : consumer_warps(c) * kMaxStages * 8);
   };
-  // A cluster that shares K has one item. So has a CTA of the mma kernel: they are many, and the
-  // next one starts where one has ended, so that faster SMs get more. Others are persistent.
-  const bool is_persistent = c.k_parts == 1 && (is_wgmma || c.max_sms != 0);
-  std::uint32_t room = place_sums(true);
-  if (all > room && is_persistent) room = place_sums(false);
+  place_sums();
+  if (!is_wgmma) {  // what is left of the shared memory is for activations: nobody waits for them
+    const std::uint32_t half =
+        (device.max_shared_bytes + kReservedSharedBytes) / 2 - kReservedSharedBytes;
+    const std::uint32_t most = g.shared_bytes <= half ? half : device.max_shared_bytes;
+    const std::uint32_t more =
+        most < g.shared_bytes ? 0 : (most - g.shared_bytes) / g.token_stage_bytes;
+    g.num_token_stages = std::min(kMaxStages, c.num_stages + more);
+    ring += (g.num_token_stages - c.num_stages) * g.token_stage_bytes;
+    place_sums();
+  }
   g.num_ctas = static_cast<std::uint32_t>(is_persistent ? std::min<std::uint64_t>(all, room) : all);
   if (c.max_sms != 0 && g.num_ctas > room) return bad("k_parts takes more SMs than max_sms");
   if (g.num_ctas == 0 && all != 0) return bad("max_sms is less than a cluster");

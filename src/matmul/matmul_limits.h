@@ -23,14 +23,10 @@ inline constexpr std::uint32_t kBoxAlignment = 128;
   return (0u - bytes) % kBoxAlignment;
 }
 
-/// Most consumer warps of the mma kernel. Two such CTAs, with their producers 2 x 10 warps of 96
-/// registers, are on an SM: the next kernel's first stages arrive while this one ends.
-inline constexpr std::uint32_t kMmaMaxWarps = 9, kMmaCtasPerSm = 2;
-/// CTAs of `warps` warps for which an SM has registers. Each of its four parts has a quarter of
-/// them and of the warps.
-[[nodiscard]] constexpr std::uint32_t mma_ctas_that_fit(std::uint32_t warps) {
-  return (kMmaMaxWarps + 1) * kMmaCtasPerSm / warps;
-}
+/// Most warps that multiply in a CTA of the mma kernel. Two such CTAs, with their eighth warps 16
+/// of 128 registers, are on an SM: the next kernel's first stages arrive while this one ends. (Nine
+/// warps, of 96 registers: the tile at hand and the next one's bytes do not fit, 1 to 4 % slower.)
+inline constexpr std::uint32_t kMmaMaxWarps = 7, kMmaCtasPerSm = 2;
 
 /// The wgmma kernel: two consumer warpgroups of 64 output features (4 strips) each, or, with
 /// k_warps 2, of the same 64, and a warpgroup that produces.

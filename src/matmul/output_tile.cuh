@@ -91,7 +91,7 @@ __device__ __forceinline__ SumBuffer exchange_sums(const MatmulParams& params, c
                                                    bool leader) {
   const std::uint32_t leading = PartialSums(params).leading;
   const std::uint32_t own_stride = kTokens * leading;
-  const std::uint32_t share = kTokens / params.k_parts;
+  const std::uint32_t share = kTokens >> params.k_parts_log2;
   const float* const received = sums + params.k_warps * own_stride;
   ptx::fence_proxy_async_shared();
   __syncwarp();
@@ -128,10 +128,12 @@ __device__ __forceinline__ void finish_tokens(const MatmulParams& params, const 
   const std::uint32_t first_n = item.first_strip * layout::kTileRows;
   const bool vectors = params.y_has_vectors && params.num_matrices == 1;
   const std::uint32_t per_lane = vectors ? 4 : 1, per_piece = per_lane * layout::kLanes;
-  const std::uint32_t pieces = (rows + per_piece - 1) / per_piece;
-  for (std::uint32_t i = warp; i < tokens * pieces; i += num_warps) {
-    const std::uint32_t token = i / pieces;
-    const std::uint32_t row = i % pieces * per_piece + per_lane * lane;
+  std::uint32_t pieces_log2 = 0;
+  while (per_piece << pieces_log2 < rows) ++pieces_log2;
+  for (std::uint32_t i = warp; i < tokens << pieces_log2; i += num_warps) {
+    const std::uint32_t token = i >> pieces_log2;
+    const std::uint32_t piece = i - (token << pieces_log2);
+    const std::uint32_t row = piece * per_piece + per_lane * lane;
     const std::uint32_t n = first_n + row, m = first_token + token;
     if (row >= rows || n >= params.n) continue;
     std::uint16_t* const y = params.y + m * params.y_stride + n;
@@ -140,7 +142,7 @@ __device__ __forceinline__ void finish_tokens(const MatmulParams& params, const 
       if (params.num_matrices == 1) {
         *y = float_to_bf16(finished(params, m, n, buffer.sum(params, at + row)));
       } else {
-        const float up = buffer.sum(params, at + row + strips_each(params) * layout::kTileRows);
+        const float up = buffer.sum(params, at + row + params.strips_each * layout::kTileRows);
         *y = float_to_bf16(silu(buffer.sum(params, at + row)) * up);
       }
       continue;

@@ -47,18 +47,22 @@ std::uint64_t aligned_stride(std::uint64_t cols) {
   return (cols + kAlignedElems - 1) / kAlignedElems * kAlignedElems;
 }
 
-Result<CUtensorMap> activation_map(const gpu::DeviceMatrix& x, std::uint32_t tokens) {
+Result<CUtensorMap> activation_map(const gpu::DeviceMatrix& x, const ActivationBox& box) {
   const auto encode = encode_function();
   if (encode == nullptr) return no_encode_function();
   const std::uint64_t stride = x.rows <= 1 ? aligned_stride(x.cols) : x.row_stride_elems;
-  const cuuint64_t dims[2] = {x.cols, x.rows};
-  const cuuint64_t strides[1] = {stride * sizeof(std::uint16_t)};
-  const cuuint32_t box[2] = {layout::kTileCols, tokens};
-  const cuuint32_t steps[2] = {1, 1};
+  const bool by_tiles = is_whole_tiles(x.cols);
+  const cuuint64_t dims[3] = {by_tiles ? layout::kTileCols : x.cols, x.rows,
+                              by_tiles ? x.cols / layout::kTileCols : 1};
+  const cuuint64_t strides[2] = {stride * sizeof(std::uint16_t),
+                                 layout::kTileCols * sizeof(std::uint16_t)};
+  const cuuint32_t box_dims[3] = {layout::kTileCols, box.tokens, box.tiles};
+  const cuuint32_t steps[3] = {1, 1, 1};
   CUtensorMap map;
   const CUresult status =
-      encode(&map, CU_TENSOR_MAP_DATA_TYPE_BFLOAT16, 2, const_cast<std::uint16_t*>(x.data), dims,
-             strides, box, steps, CU_TENSOR_MAP_INTERLEAVE_NONE, CU_TENSOR_MAP_SWIZZLE_128B,
+      encode(&map, CU_TENSOR_MAP_DATA_TYPE_BFLOAT16, 3, const_cast<std::uint16_t*>(x.data), dims,
+             strides, box_dims, steps, CU_TENSOR_MAP_INTERLEAVE_NONE,
+             box.swizzled ? CU_TENSOR_MAP_SWIZZLE_128B : CU_TENSOR_MAP_SWIZZLE_NONE,
              CU_TENSOR_MAP_L2_PROMOTION_L2_256B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
   if (status != CUDA_SUCCESS) return encode_error(status);
   return map;

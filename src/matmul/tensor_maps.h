@@ -10,6 +10,7 @@
 
 #include <cstdint>
 
+#include "layout/tile_order.h"
 #include "unweight/gpu.h"
 #include "unweight/result.h"
 
@@ -17,7 +18,7 @@ namespace unweight::matmul {
 
 /// What a kernel gets; as a __grid_constant__ parameter.
 struct TensorMaps {
-  CUtensorMap x;          ///< boxes of 64 columns x tokens, 128-byte swizzle
+  CUtensorMap x;          ///< activation_map()
   CUtensorMap first[2];   ///< [matrix]: boxes of tiles_per_stage tiles of strips
   CUtensorMap second[2];  ///< [matrix]: the same; unused where a form has no second section
 };
@@ -25,9 +26,20 @@ struct TensorMaps {
 /// Base and stride that tensor copies can read.
 [[nodiscard]] bool readable_by_tensor_copies(const gpu::DeviceMatrix& x);
 
-/// Boxes of 64 columns x `tokens` rows, 128-byte swizzle; outside of the matrix there are zeros.
-/// `x` is readable_by_tensor_copies(). Errors: kUnsupported (the driver has no tensor maps).
-Result<CUtensorMap> activation_map(const gpu::DeviceMatrix& x, std::uint32_t tokens);
+/// Columns that are whole tiles: then a box may have several, one behind the other.
+[[nodiscard]] constexpr bool is_whole_tiles(std::uint64_t cols) {
+  return cols != 0 && cols % layout::kTileCols == 0;
+}
+
+struct ActivationBox {
+  std::uint32_t tokens = 0;
+  std::uint32_t tiles = 1;  ///< of 64 columns; more than one: is_whole_tiles()
+  bool swizzled = true;     ///< by 128 bytes
+};
+/// [tiles][tokens][64 columns]; outside of the matrix there are zeros. Coordinates: 0, token, tile
+/// of whole tiles; else column, token, 0. `x` is readable_by_tensor_copies(). Errors: kUnsupported
+/// (the driver has no tensor maps).
+Result<CUtensorMap> activation_map(const gpu::DeviceMatrix& x, const ActivationBox& box);
 
 /// A section of `tile_bytes` a tile (a multiple of 16, at most 2048): boxes of `box_tiles` tiles x
 /// `box_strips` strips. `section` is 16-byte aligned. Errors: as activation_map().

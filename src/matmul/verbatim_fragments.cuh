@@ -5,16 +5,19 @@
 // there is anything to do (1 tile in 15 of N(0, s) weights).
 //
 // Three dependent loads lead to a row: index, position, exponents. A warp that waited for them
-// would hold up what it feeds (a warpgroup: four times as often), so the first 32 rows of a chunk
-// are under way, one a lane, from when it is entered.
+// would hold up what it feeds (a warpgroup: four times as often), so the index is read a chunk
+// ahead, and the first 32 rows of a chunk are under way, one a lane, from when it is entered.
 #pragma once
 
 #include <cstdint>
 
 #include "codec/families_format.h"
+#include "kernels/ptx/global_words.cuh"
 #include "matmul/matmul_params.h"
 
 namespace unweight::matmul {
+
+namespace ptx = kernels::ptx;
 
 /// Verbatim rows or escapes that there are.
 [[nodiscard]] __device__ __forceinline__ std::uint64_t num_verbatim_rows(
@@ -22,35 +25,46 @@ namespace unweight::matmul {
   return kernels::num_verbatim_rows(*weights.record, weights.num_verbatim_rows);
 }
 
+/// Entry `chunk` of the index, or the last one there is: always a load, which nothing waits for
+/// until the entry is used.
+[[nodiscard]] __device__ __forceinline__ uint2 index_entry(const WeightPointers& weights,
+                                                           std::uint32_t num_chunks,
+                                                           std::uint32_t chunk) {
+  return ptx::load_global_8(weights.verbatim_index + min(chunk, num_chunks - 1));
+}
+
 /// The verbatim rows of one strip in the order in which its tiles are decoded. Positions are
 /// clipped to the arrays, whatever the index says.
 class VerbatimRows {
  public:
-  /// Returns which tiles of the chunk have verbatim rows, a bit each. Chunks ascend.
+  /// Asks for what enter_chunk() needs of its first chunk.
+  __device__ __forceinline__ void begin(const WeightPointers& weights, std::uint32_t num_chunks,
+                                        std::uint32_t chunk) {
+    next_ = index_entry(weights, num_chunks, chunk);
+  }
+
+  /// Returns which tiles of the chunk have verbatim rows, a bit each. The chunk of begin(), then
+  /// always the next one.
   __device__ __forceinline__ std::uint32_t enter_chunk(const WeightPointers& weights,
                                                        std::uint32_t num_chunks,
                                                        std::uint32_t chunk, std::uint32_t lane) {
-    std::uint32_t tiles = 0;
-    first_ = end_ = 0;
-    if (chunk < num_chunks) {  // 16 entries are a cache line: nearly always in the first cache
-      const uint2 entry = __ldg(reinterpret_cast<const uint2*>(weights.verbatim_index) + chunk);
-      tiles = entry.y;
-      first_ = entry.x;
-      if (tiles != 0) {
-        end_ = chunk + 1 < num_chunks ? __ldg(&weights.verbatim_index[chunk + 1].first_verbatim_row)
-                                      : static_cast<std::uint32_t>(num_verbatim_rows(weights));
-      }
-    }
+    const std::uint32_t tiles = chunk < num_chunks ? next_.y : 0;
+    first_ = next_.x;
+    next_ = index_entry(weights, num_chunks, chunk + 1);
     load(weights, lane);
     return tiles;
   }
 
   /// By a whole warp: puts the verbatim rows of tile `wanted` of the chunk over its fragments,
-  /// a[k16 step][register]. Tiles ascend.
-  __device__ __forceinline__ void patch(const WeightPointers& weights, std::uint32_t wanted,
-                                        std::uint32_t lane, std::uint32_t (&a)[layout::kSteps][4]) {
+  /// a[k16 step][register]. Tiles ascend. The matrix' last chunk ends where the rows do.
+  __device__ __forceinline__ void patch(const WeightPointers& weights, bool is_last_chunk,
+                                        std::uint32_t wanted, std::uint32_t lane,
+                                        std::uint32_t (&a)[layout::kSteps][4]) {
+    const std::uint32_t end =
+        is_last_chunk ? static_cast<std::uint32_t>(num_verbatim_rows(weights)) : next_.x;
     for (;;) {
-      const std::uint32_t mine = codec::verbatim_tile(static_cast<std::uint16_t>(position_));
+      const std::uint32_t mine =
+          first_ + lane < end ? codec::verbatim_tile(static_cast<std::uint16_t>(position_)) : kNone;
       for (std::uint32_t left = __ballot_sync(~0u, mine == wanted); left != 0; left &= left - 1) {
         const int from = __ffs(static_cast<int>(left)) - 1;
         const auto row = static_cast<std::uint16_t>(__shfl_sync(~0u, position_, from));
@@ -60,15 +74,12 @@ class VerbatimRows {
         const std::uint32_t in_place[4] = {
             __byte_perm(low, 0, 0x1404) >> 1, __byte_perm(low, 0, 0x3424) >> 1,
             __byte_perm(high, 0, 0x1404) >> 1, __byte_perm(high, 0, 0x3424) >> 1};
-        // Selects, not branches: registers cannot be indexed.
-#pragma unroll
-        for (std::uint32_t s = 0; s < layout::kSteps; ++s) {
-          const bool here = is_mine && codec::verbatim_step(row) == s;
-#pragma unroll
-          for (std::uint32_t r = 0; r < 4; ++r) {
-            a[s][r] = here ? (a[s][r] & 0x807f807fu) | in_place[r] : a[s][r];
-          }
-        }
+        // One of four branches, the same for the whole warp: registers cannot be indexed.
+        const std::uint32_t step = codec::verbatim_step(row);
+        put_step<0>(step, is_mine, in_place, a[0]);
+        put_step<1>(step, is_mine, in_place, a[1]);
+        put_step<2>(step, is_mine, in_place, a[2]);
+        put_step<3>(step, is_mine, in_place, a[3]);
       }
       if (__shfl_sync(~0u, mine, layout::kLanes - 1) > wanted) return;
       first_ += layout::kLanes;
@@ -77,20 +88,32 @@ class VerbatimRows {
   }
 
  private:
+  template <std::uint32_t kStep>
+  __device__ __forceinline__ static void put_step(std::uint32_t step, bool is_mine,
+                                                  const std::uint32_t (&exponents)[4],
+                                                  std::uint32_t (&a)[4]) {
+    if (step != kStep) return;
+#pragma unroll
+    for (std::uint32_t r = 0; r < 4; ++r) {
+      a[r] = is_mine ? (a[r] & 0x807f807fu) | exponents[r] : a[r];
+    }
+    // Or a compiler makes one branch of the four, and an array in memory of the registers.
+    asm volatile("// step %0" ::"n"(kStep));
+  }
+
   static constexpr std::uint32_t kNone = 0xffff;  ///< of a tile that no chunk has
-  /// The next 32 rows of the chunk, one a lane.
+  /// The next 32 rows, one a lane; those behind the chunk's last one are not looked at.
   __device__ __forceinline__ void load(const WeightPointers& weights, std::uint32_t lane) {
     position_ = kNone;
     const std::uint32_t row = first_ + lane;
-    if (row >= end_ || row >= weights.num_verbatim_rows) {
-      return;
-    }
+    if (row >= weights.num_verbatim_rows) return;
     position_ = __ldg(weights.verbatim_positions + row);
     exponents_ = __ldg(reinterpret_cast<const uint2*>(weights.verbatim_rows) + row);
   }
 
-  std::uint32_t first_ = 0, end_ = 0;  ///< rows of the chunk, from this window on
-  std::uint32_t position_;             ///< of this lane's row of the window
+  std::uint32_t first_ = 0;  ///< row of the window
+  uint2 next_;               ///< of the index: where the chunk ends, and what comes then
+  std::uint32_t position_;   ///< of this lane's row of the window
   uint2 exponents_;
 };
 

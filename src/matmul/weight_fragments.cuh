@@ -14,6 +14,7 @@
 #include <cstdint>
 
 #include "kernels/palette_codes.cuh"
+#include "kernels/ptx/global_words.cuh"
 #include "kernels/ptx/warp_moves.cuh"
 #include "kernels/radix_digits.cuh"
 #include "matmul/escape_stream.cuh"
@@ -42,14 +43,21 @@ inline constexpr std::uint32_t kSecondLaneBytes = kForm == WeightForm::kRadix ? 
 using kernels::multiply_add;
 using kernels::ptx::load_shared_16;
 
-/// Exponents of a step's codes (layout/tile_order.h), in place: a palette that is a run.
+/// Exponents of a step's codes (layout/tile_order.h), in place: a palette that is a run. Two masks
+/// bring four registers: what else they let through ends up in bits of sign and mantissa, which
+/// join() takes from elsewhere (or behind bit 31).
+///
+///   codes  | r3.hi | r2.hi | r1.hi | r0.hi | r3.lo | r2.lo | r1.lo | r0.lo |
+///   even           | r2.hi |       | r0.hi |       | r2.lo |       | r0.lo |    x 128: r0 at 7 and
+///   23 odd    | r3.hi |       | r1.hi |       | r3.lo |       | r1.lo |            x 8: r1 at 7
+///   and 23
 __device__ __forceinline__ void exponents_of_run(std::uint32_t run_base, std::uint32_t codes,
                                                  std::uint32_t (&a)[4]) {
-  const std::uint32_t upper = codes >> 8;
-  a[0] = multiply_add<0x80>(codes & 0x000f000fu, run_base);
-  a[1] = multiply_add<0x08>(codes & 0x00f000f0u, run_base);
-  a[2] = multiply_add<0x80>(upper & 0x000f000fu, run_base);
-  a[3] = multiply_add<0x08>(upper & 0x00f000f0u, run_base);
+  const std::uint32_t even = codes & 0x0f0f0f0fu, odd = codes & 0xf0f0f0f0u;
+  a[0] = multiply_add<128>(even, run_base);
+  a[1] = multiply_add<8>(odd, run_base);
+  a[2] = (even >> 1) + run_base;
+  a[3] = (odd >> 5) + run_base;
 }
 
 /// 8 exponent bytes -> in place: as bytes 1 and 3 of a register, shifted by one.
@@ -61,10 +69,11 @@ __device__ __forceinline__ void place_exponents(std::uint32_t low, std::uint32_t
   a[3] = __byte_perm(high, 0, 0x3424) >> 1;
 }
 
-/// (bytes & 0x807f807f) | exponents, as one instruction wherever it stands.
+/// Sign and mantissa from `bytes`, exponents from `exponents`, whatever else is in them: one
+/// instruction wherever it stands.
 __device__ __forceinline__ std::uint32_t join(std::uint32_t bytes, std::uint32_t exponents) {
   std::uint32_t d;
-  asm("lop3.b32 %0, %1, 0x807f807f, %2, 0xea;" : "=r"(d) : "r"(bytes), "r"(exponents));
+  asm("lop3.b32 %0, %1, 0x807f807f, %2, 0xe2;" : "=r"(d) : "r"(bytes), "r"(exponents));
   return d;
 }
 /// Puts sign and mantissa, 8 bytes, to the exponents.
@@ -207,10 +216,14 @@ __device__ __forceinline__ void clear_padding(std::uint32_t cols, std::uint32_t 
   }
 }
 
-/// Decodes strips of one matrix, every kStep-th tile from some tile on: load(), then decode(). A
+/// Decodes strips of one matrix, every step-th tile from some tile on: load(), then decode(). A
 /// tile is special if it is anything but a whole tile of a palette that is a run, without verbatim
 /// rows, or if it is the last of a chunk that is decoded: one bit a tile, one branch. Escapes are
 /// nothing special.
+///
+/// Before the first tile come loads that depend on each other, each as long as memory takes. They
+/// are asked for by one function and waited for by the next, so that something else can be done in
+/// between: begin_matrix(), open_matrix(); begin_strip(), open_strip(), start_strip().
 template <WeightForm kForm>
 class StripDecoder {
  public:
@@ -221,50 +234,62 @@ class StripDecoder {
     weights_ = &params.weights[matrix];
     scratch_ = scratch;
     if constexpr (kForm == WeightForm::kPalette || kForm == WeightForm::kRadix) {
-      run_base_ = ptx::keep(kernels::radix_base(weights_->record->palette[0]));
+      run_base_ = ptx::load_global_1(weights_->record->palette.data());
     }
-    if constexpr (kForm == WeightForm::kPalette) is_run_ = weights_->record->palette_is_run != 0;
+    if constexpr (kForm == WeightForm::kPalette) {
+      is_run_ = ptx::load_global_1(&weights_->record->palette_is_run);
+    }
+  }
+  __device__ __forceinline__ void open_matrix() {
+    if constexpr (kForm == WeightForm::kPalette || kForm == WeightForm::kRadix) {
+      run_base_ = ptx::keep(kernels::radix_base(run_base_));
+    }
   }
 
-  /// `step`: 1 .. 31.
+  /// `step`: 1 .. 31. The matrix has a tile.
   __device__ __forceinline__ void begin_strip(std::uint32_t strip, std::uint32_t first_tile,
-                                              std::uint32_t step, std::uint32_t lane) {
+                                              std::uint32_t step) {
     step_ = step;
     strip_tile_ = strip * params_->num_k_tiles;
     tile_ = ptx::keep(strip_tile_ + first_tile);
+    const std::uint32_t chunk = tile_ / layout::kChunkTiles;
+    if constexpr (kForm == WeightForm::kPalette) verbatim_.begin(*weights_, num_chunks(), chunk);
+    if constexpr (kForm == WeightForm::kRadix) escapes_.begin(*weights_, num_chunks(), chunk);
+  }
+  __device__ __forceinline__ void open_strip(std::uint32_t lane) {
     if constexpr (kForm == WeightForm::kRadix) {
-      escapes_.begin(*weights_, num_chunks(), tile_ / layout::kChunkTiles, lane);
+      escapes_.open(*weights_, lane);
+    } else {
+      enter_chunk(tile_ / layout::kChunkTiles, tile_ % layout::kChunkTiles, lane);
     }
-    enter_chunk(tile_ / layout::kChunkTiles, lane);
-    tile_ -= step;
+  }
+  __device__ __forceinline__ void start_strip(std::uint32_t lane) {
+    if constexpr (kForm == WeightForm::kRadix) {
+      escapes_.start(*weights_, lane);
+      enter_chunk(tile_ / layout::kChunkTiles, tile_ % layout::kChunkTiles, lane);
+    }
   }
 
-  /// The next tile. `first` and `second` as for StoredTile.
+  /// The bytes of the tile that decode() is called for next. `first` and `second` as for
+  /// StoredTile.
   __device__ __forceinline__ void load(std::uint32_t first, std::uint32_t second,
                                        std::uint32_t lane) {
     stored_.load(first, second, lane);
-    tile_ += step_;
   }
   __device__ __forceinline__ void decode(std::uint32_t lane, Fragments& a) {
-    const std::uint32_t in_chunk = tile_ % layout::kChunkTiles;
     if constexpr (kForm == WeightForm::kRadix) {
       stored_.exponents(run_base_, a);
-      escapes_.patch(*weights_, in_chunk, scratch_, lane, a);
+      escapes_.patch(*weights_, tile_ % layout::kChunkTiles, scratch_, lane, a);
       stored_.sign_mantissa.join(a);
     } else {
       stored_.decode(run_base_, a);
     }
-    if ((special_tiles_ >> in_chunk & 1) != 0) [[unlikely]] {
-      if constexpr (kForm == WeightForm::kPalette) {
-        if (!is_run_) stored_.decode_any(weights_->record->palette, a);
-        verbatim_.patch(*weights_, in_chunk, lane, a);
-      }
-      const std::uint32_t cols = params_->k - (tile_ - strip_tile_) * layout::kTileCols;
-      if (cols < layout::kTileCols) clear_padding(cols, lane, a);
-      if (in_chunk + step_ >= layout::kChunkTiles) {
-        enter_chunk(tile_ / layout::kChunkTiles + 1, lane);
-      }
+    const bool is_special = static_cast<std::int32_t>(special_tiles_) < 0;
+    special_tiles_ <<= step_;
+    if (is_special) [[unlikely]] {
+      decode_special(lane, a);
     }
+    tile_ += step_;
   }
 
  private:
@@ -272,31 +297,47 @@ class StripDecoder {
     return (params_->num_strips * params_->num_k_tiles + layout::kChunkTiles - 1) /
            layout::kChunkTiles;
   }
-  __device__ __forceinline__ void enter_chunk(std::uint32_t chunk, std::uint32_t lane) {
-    special_tiles_ = 0;
+  /// The tile at hand, once more, with everything that special tiles may be.
+  __device__ __forceinline__ void decode_special(std::uint32_t lane, Fragments& a) {
+    const std::uint32_t in_chunk = tile_ % layout::kChunkTiles;
+    const std::uint32_t chunk = tile_ / layout::kChunkTiles;
     if constexpr (kForm == WeightForm::kPalette) {
-      special_tiles_ = verbatim_.enter_chunk(*weights_, num_chunks(), chunk, lane);
-      if (!is_run_) special_tiles_ = ~0u;
+      if (is_run_ == 0) stored_.decode_any(weights_->record->palette, a);
+      verbatim_.patch(*weights_, chunk + 1 >= num_chunks(), in_chunk, lane, a);
+    }
+    const std::uint32_t cols = params_->k - (tile_ - strip_tile_) * layout::kTileCols;
+    if (cols < layout::kTileCols) clear_padding(cols, lane, a);
+    const std::uint32_t next = in_chunk + step_;
+    if (next >= layout::kChunkTiles) enter_chunk(chunk + 1, next - layout::kChunkTiles, lane);
+  }
+  /// `in_chunk`: of the first tile that is decoded.
+  __device__ __forceinline__ void enter_chunk(std::uint32_t chunk, std::uint32_t in_chunk,
+                                              std::uint32_t lane) {
+    std::uint32_t special = 0;
+    if constexpr (kForm == WeightForm::kPalette) {
+      special = verbatim_.enter_chunk(*weights_, num_chunks(), chunk, lane);
+      if (is_run_ == 0) special = ~0u;
     }
     if constexpr (kForm == WeightForm::kRadix) {
       escapes_.enter_chunk(*weights_, num_chunks(), chunk, lane);
     }
     if (params_->k % layout::kTileCols != 0) {  // the strip's last tile
       const std::uint32_t last = strip_tile_ + params_->num_k_tiles - 1;
-      if (last / layout::kChunkTiles == chunk) special_tiles_ |= 1u << last % layout::kChunkTiles;
+      if (last / layout::kChunkTiles == chunk) special |= 1u << last % layout::kChunkTiles;
     }
-    special_tiles_ |= ~0u << (layout::kChunkTiles - step_);
+    special |= ~0u << (layout::kChunkTiles - step_);
+    special_tiles_ = __brev(special) << in_chunk;
   }
 
   const MatmulParams* params_ = nullptr;
   const WeightPointers* weights_ = nullptr;
   std::uint32_t run_base_ = 0;  ///< first exponent of a palette that is a run, in place, twice
   std::uint32_t scratch_ = 0;   ///< kRadix
-  bool is_run_ = true;
+  std::uint32_t is_run_ = 1;
   std::uint32_t strip_tile_ = 0;  ///< first tile of the strip, in the matrix
   std::uint32_t tile_ = 0;        ///< in the matrix
   std::uint32_t step_ = 1;
-  std::uint32_t special_tiles_ = 0;  ///< of the chunk
+  std::uint32_t special_tiles_ = 0;  ///< of the chunk; bit 31: of the tile that is decoded next
   StoredTile<kForm> stored_;
   VerbatimRows verbatim_;  ///< kPalette
   EscapeStream escapes_;   ///< kRadix

@@ -31,9 +31,9 @@ inline constexpr std::uint32_t kProducerRegisters = 56, kConsumerRegisters = 224
 
 /// Where a consumer warp works: its strip of the output tile, and which tiles of a stage.
 struct ConsumerShare {
-  std::uint32_t strip;      ///< local; one that the tile lacks is clipped, multiplied, never stored
-  std::uint32_t in_matrix;  ///< the same, of its matrix
-  std::uint32_t k_warp;     ///< of k_warps
+  std::uint32_t strip;  ///< local; one that the tile lacks is clipped, multiplied, never stored
+  std::uint32_t matrix, in_matrix;  ///< of which it is, and its number there
+  std::uint32_t k_warp;             ///< of k_warps
   bool has_strip, group_has_strips;
 
   __device__ __forceinline__ ConsumerShare(const MatmulParams& params, std::uint32_t warp) {
@@ -43,7 +43,8 @@ struct ConsumerShare {
     group_has_strips = wanted / 4 * 4 < params.strips_per_tile;
     has_strip = wanted < params.strips_per_tile;
     strip = min(wanted, params.strips_per_tile - 1);
-    in_matrix = strip % strips_each(params);
+    matrix = strip < params.strips_each ? 0 : 1;
+    in_matrix = strip - matrix * params.strips_each;
   }
 };
 
@@ -61,15 +62,16 @@ class TileMultiplier {
         map_(params),
         ring_(ring),
         full_(full),
-        empty_(ptx::keep(ptx::mapa(
-            empty, params.multicast == 1 ? ptx::cluster_ctarank() : lane % params.multicast))),
+        empty_(ptx::keep(ptx::mapa(empty, params.multicast == 1 ? ptx::cluster_ctarank()
+                                                                : lane & (params.multicast - 1)))),
         lane_(lane),
         k_warp_(kTokens <= kMostTokensOfKWarps ? share.k_warp : 0),
         first_at_(ptx::keep(map_.first(share.strip, 0) + 16 * lane)),
         second_at_(ptx::keep(map_.second(share.strip, 0) + kSecondLaneBytes<kForm> * lane)),
         tile_in_stage_(k_warp_) {
-    decoder_.begin_matrix(params, share.strip / strips_each(params),
+    decoder_.begin_matrix(params, share.matrix,
                           escape_scratch(params, ring, threadIdx.x / layout::kLanes));
+    decoder_.open_matrix();
   }
 
   /// acc = this warpgroup's tiles of [begin, end) of strip `strip` of its matrix.
@@ -77,7 +79,9 @@ class TileMultiplier {
                                       FragmentSets& a, float (&acc)[kTokens / 2]) {
     const std::uint32_t num_tiles = (end - begin + k_warps() - 1 - k_warp_) / k_warps();
     if (num_tiles != 0) {
-      decoder_.begin_strip(strip, begin + k_warp_, k_warps(), lane_);
+      decoder_.begin_strip(strip, begin + k_warp_, k_warps());
+      decoder_.open_strip(lane_);
+      decoder_.start_strip(lane_);
       arrive();
       load();
       for (std::uint32_t i = 0; i < num_tiles; i += 2) {

@@ -15,11 +15,6 @@ namespace unweight::matmul {
 /// Bytes of one token in a 64-column tile of activations: one row of a 128-byte swizzle.
 inline constexpr std::uint32_t kTokenTileBytes = layout::kTileCols * 2;
 
-/// Strips of each matrix in an output tile. Local strip i is strip i % of it of matrix i / of it.
-__device__ __forceinline__ std::uint32_t strips_each(const MatmulParams& params) {
-  return params.strips_per_tile / params.num_matrices;
-}
-
 /// Scratch of a consumer warp for its decoders.
 __device__ __forceinline__ std::uint32_t escape_scratch(const MatmulParams& params,
                                                         std::uint32_t shared, std::uint32_t warp) {
@@ -36,18 +31,36 @@ struct Item {
   /// tiles next to each other and the same tokens.
   __device__ __forceinline__ static Item of(const MatmulParams& params, std::uint32_t item,
                                             std::uint32_t rank, std::uint32_t tokens_per_tile) {
-    const std::uint32_t group_items = params.m_tiles_per_group * params.num_row_groups;
-    const std::uint32_t group = item / group_items, rest = item % group_items;
-    const std::uint32_t first_m = group * params.m_tiles_per_group;
-    const std::uint32_t size = min(params.m_tiles_per_group, params.num_m_tiles - first_m);
-    const std::uint32_t strips = strips_each(params);
+    std::uint32_t row_group = item, m_tile = 0;
+    if (params.num_m_tiles != 1) {
+      const std::uint32_t group_items = params.m_tiles_per_group * params.num_row_groups;
+      const std::uint32_t group = item / group_items, rest = item % group_items;
+      const std::uint32_t first_m = group * params.m_tiles_per_group;
+      const std::uint32_t size = min(params.m_tiles_per_group, params.num_m_tiles - first_m);
+      row_group = rest / size;
+      m_tile = first_m + rest % size;
+    }
+    const std::uint32_t row_tile = row_group * params.multicast + rank;
+    const std::uint32_t larger = params.num_larger_groups;
     Item place;
-    place.first_strip = min((rest / size * params.multicast + rank) * strips, params.num_strips);
-    place.num_strips = min(strips, params.num_strips - place.first_strip);
-    place.first_token = (first_m + rest % size) * tokens_per_tile;
+    place.first_strip =
+        min(row_tile * params.group_strips + min(row_tile, larger), params.num_strips);
+    place.num_strips = min(params.group_strips + (row_tile < larger ? 1 : 0),
+                           params.num_strips - place.first_strip);
+    place.first_token = m_tile * tokens_per_tile;
     return place;
   }
 };
+
+/// Brings a box of activations from column tile `tile` on. Boxes of several tiles need whole ones:
+/// then a tile is a coordinate of its own (activation_map()).
+__device__ __forceinline__ void copy_tokens(const MatmulParams& params, const TensorMaps& maps,
+                                            std::uint32_t to, std::uint32_t tile,
+                                            std::uint32_t token, std::uint32_t barrier) {
+  const bool whole = params.k_is_whole_tiles;
+  ptx::tensor_copy_to_shared(to, maps.x, whole ? 0 : tile * layout::kTileCols, token,
+                             whole ? tile : 0, barrier);
+}
 
 /// Which items this CTA has, and where it stands in its cluster.
 struct Share {
@@ -56,10 +69,9 @@ struct Share {
   std::uint32_t rank;  ///< of the multicast
 
   __device__ __forceinline__ explicit Share(const MatmulParams& params) {
-    const std::uint32_t size = params.k_parts * params.multicast;
-    const std::uint32_t in_cluster = size == 1 ? 0 : ptx::cluster_ctarank();
-    first_item = blockIdx.x / size;
-    item_step = gridDim.x / size;
+    const std::uint32_t in_cluster = params.cluster_log2 == 0 ? 0 : ptx::cluster_ctarank();
+    first_item = blockIdx.x >> params.cluster_log2;
+    item_step = gridDim.x >> params.cluster_log2;
     num_items = params.num_row_groups * params.num_m_tiles;
     part = params.k_parts == 1 ? 0 : in_cluster;
     rank = params.multicast == 1 ? 0 : in_cluster;
@@ -70,10 +82,8 @@ struct Share {
 struct KRange {
   std::uint32_t begin, end;
   __device__ __forceinline__ KRange(const MatmulParams& params, std::uint32_t part)
-      : begin(
-            static_cast<std::uint32_t>(std::uint64_t{params.num_k_tiles} * part / params.k_parts)),
-        end(static_cast<std::uint32_t>(std::uint64_t{params.num_k_tiles} * (part + 1) /
-                                       params.k_parts)) {}
+      : begin(params.num_k_tiles * part >> params.k_parts_log2),
+        end(params.num_k_tiles * (part + 1) >> params.k_parts_log2) {}
   [[nodiscard]] __device__ __forceinline__ std::uint32_t num_stages(
       const MatmulParams& params) const {
     return (end - begin + params.tiles_per_stage - 1) / params.tiles_per_stage;
@@ -91,7 +101,7 @@ struct StageMap {
   __device__ __forceinline__ explicit StageMap(const MatmulParams& params)
       : tiles(params.tiles_per_stage),
         strips(params.strips_per_tile),
-        strips_of_matrix(strips_each(params)) {}
+        strips_of_matrix(params.strips_each) {}
   [[nodiscard]] __device__ __forceinline__ std::uint32_t tokens(std::uint32_t tile) const {
     return tile * (kTokens * kTokenTileBytes);
   }
@@ -187,16 +197,21 @@ class StageProducer {
     return min(params_.tiles_per_stage, range_.end - at.tile);
   }
 
+  /// Of activations.
+  [[nodiscard]] __device__ __forceinline__ std::uint32_t num_boxes(const Cursor& at) const {
+    return params_.token_box_tiles == 1 ? tiles_of(at) : 1;
+  }
+
   /// A box is always whole: what lies outside of the matrix arrives as zeros, tiles of the next
   /// part of K arrive and are not looked at.
   __device__ __forceinline__ void fill_weights(const Cursor& at, std::uint32_t slot) const {
     const std::uint32_t barrier = full_ + 8 * slot, stage = ring_ + slot * params_.stage_bytes;
-    ptx::mbarrier_arrive_expect_tx(barrier,
-                                   params_.tiles_per_stage * params_.strips_per_tile *
-                                       (kFirstBytes<kForm> + kSecondBytes<kForm>)+tiles_of(at) *
-                                       (kTokens * kTokenTileBytes));
+    ptx::mbarrier_arrive_expect_tx(
+        barrier, params_.tiles_per_stage * params_.strips_per_tile *
+                     (kFirstBytes<kForm> + kSecondBytes<kForm>)+num_boxes(at) * params_.multicast *
+                     params_.token_box_bytes);
     for (std::uint32_t matrix = 0; matrix < params_.num_matrices; ++matrix) {
-      const std::uint32_t strip = matrix * strips_each(params_);
+      const std::uint32_t strip = matrix * params_.strips_each;
       ptx::tensor_copy_to_shared(stage + map_.first(strip, 0), maps_.first[matrix], 0, at.tile,
                                  at.first_strip, barrier);
       if constexpr (kSecondBytes<kForm> != 0) {
@@ -206,18 +221,18 @@ class StageProducer {
     }
   }
   __device__ __forceinline__ void fill_tokens(const Cursor& at, std::uint32_t slot) const {
-    const std::uint32_t tiles = tiles_of(at);
+    const std::uint32_t boxes = num_boxes(at);
     const std::uint32_t stage = ring_ + slot * params_.stage_bytes, barrier = full_ + 8 * slot;
-    for (std::uint32_t i = 0; i < tiles; ++i) {
-      const std::uint32_t column = (at.tile + i) * layout::kTileCols;
+    for (std::uint32_t i = 0; i < boxes; ++i) {
+      const std::uint32_t column = params_.k_is_whole_tiles ? 0 : (at.tile + i) * layout::kTileCols;
       const std::uint32_t target = stage + map_.tokens(i);
       if (params_.multicast == 1) {
-        ptx::tensor_copy_to_shared(target, maps_.x, column, at.first_token, barrier);
+        copy_tokens(params_, maps_, target, at.tile + i, at.first_token, barrier);
       } else {
         const std::uint32_t token = share_.rank * (kTokens / params_.multicast);
-        ptx::tensor_multicast_to_shared(target + token * kTokenTileBytes, maps_.x, column,
-                                        at.first_token + token, barrier,
-                                        (1u << params_.multicast) - 1);
+        ptx::tensor_multicast_to_shared(
+            target + token * kTokenTileBytes, maps_.x, column, at.first_token + token,
+            params_.k_is_whole_tiles ? at.tile + i : 0, barrier, (1u << params_.multicast) - 1);
       }
     }
   }

@@ -58,17 +58,7 @@ __device__ __forceinline__ void mbarrier_arrive(std::uint32_t barrier) {
   asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(barrier) : "memory");
 }
 
-/// A box of the tensor at (x, y), x contiguous; what lies outside of the tensor arrives as zero.
-__device__ __forceinline__ void tensor_copy_to_shared(std::uint32_t destination,
-                                                      const CUtensorMap& map, std::uint32_t x,
-                                                      std::uint32_t y, std::uint32_t barrier) {
-  asm volatile(
-      "cp.async.bulk.tensor.2d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, "
-      "{%2, %3}], [%4];" ::"r"(destination),
-      "l"(&map), "r"(x), "r"(y), "r"(barrier)
-      : "memory");
-}
-/// A box of a tensor of three dimensions.
+/// A box of the tensor at (x, y, z), x contiguous; what lies outside of the tensor arrives as zero.
 __device__ __forceinline__ void tensor_copy_to_shared(std::uint32_t destination,
                                                       const CUtensorMap& map, std::uint32_t x,
                                                       std::uint32_t y, std::uint32_t z,
@@ -80,16 +70,17 @@ __device__ __forceinline__ void tensor_copy_to_shared(std::uint32_t destination,
       : "memory");
 }
 
-/// The same as of two, to the same place in every CTA of the cluster whose bit is set; each one's
+/// The same, to the same place in every CTA of the cluster whose bit is set; each one's
 /// barrier at that place gets the bytes.
 __device__ __forceinline__ void tensor_multicast_to_shared(std::uint32_t destination,
                                                            const CUtensorMap& map, std::uint32_t x,
-                                                           std::uint32_t y, std::uint32_t barrier,
+                                                           std::uint32_t y, std::uint32_t z,
+                                                           std::uint32_t barrier,
                                                            std::uint32_t ctas) {
   asm volatile(
-      "cp.async.bulk.tensor.2d.shared::cluster.global.mbarrier::complete_tx::bytes"
-      ".multicast::cluster [%0], [%1, {%2, %3}], [%4], %5;" ::"r"(destination),
-      "l"(&map), "r"(x), "r"(y), "r"(barrier), "h"(static_cast<std::uint16_t>(ctas))
+      "cp.async.bulk.tensor.3d.shared::cluster.global.mbarrier::complete_tx::bytes"
+      ".multicast::cluster [%0], [%1, {%2, %3, %4}], [%5], %6;" ::"r"(destination),
+      "l"(&map), "r"(x), "r"(y), "r"(z), "r"(barrier), "h"(static_cast<std::uint16_t>(ctas))
       : "memory");
 }
 __device__ __forceinline__ void prefetch_tensormap(const CUtensorMap& map) {

@@ -18,6 +18,13 @@ __device__ __forceinline__ std::uint32_t keep(std::uint32_t value) {
   return __shfl_sync(~0u, value, static_cast<int>(threadIdx.x % 32));
 }
 
+/// threadIdx.x, read here and now instead of being kept from before.
+__device__ __forceinline__ std::uint32_t thread_index() {
+  std::uint32_t index;
+  asm volatile("mov.u32 %0, %%tid.x;" : "=r"(index));
+  return index;
+}
+
 /// Four 8x8 matrices of 16 bits: lane l names row l % 8 of matrix l / 8; register i gets matrix i
 /// as fragments (lane 4g+t: row g, columns 2t and 2t+1).
 __device__ __forceinline__ void ldmatrix_x4(std::uint32_t (&r)[4], std::uint32_t address) {
@@ -60,14 +67,15 @@ __device__ __forceinline__ void mbarrier_arrive_expect_tx(std::uint32_t barrier,
 }
 
 __device__ __forceinline__ void mbarrier_wait(std::uint32_t barrier, std::uint32_t parity) {
+  constexpr std::uint32_t kNanoseconds = 1'000'000;  // to sleep at a time: it is woken anyway
   asm volatile(
       "{\n"
       ".reg .pred done;\n"
       "wait:\n"
-      "mbarrier.try_wait.parity.shared::cta.b64 done, [%0], %1;\n"
+      "mbarrier.try_wait.parity.shared::cta.b64 done, [%0], %1, %2;\n"
       "@!done bra wait;\n"
       "}\n" ::"r"(barrier),
-      "r"(parity)
+      "r"(parity), "r"(kNanoseconds)
       : "memory");
 }
 
