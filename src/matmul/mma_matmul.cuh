@@ -210,7 +210,7 @@ __global__ void __launch_bounds__(kMmaMaxThreads, kMmaCtasPerSm)
       ptx::mbarrier_init(full_at + kSumsBarrierOffset, 1);
       ptx::fence_mbarrier_init();
     }
-    __syncthreads();
+    ptx::named_barrier(2, blockDim.x);
     if (lane == 0) bring_tokens<kTokens>(params, maps, share, ring, full_at, empty_at);
     __syncwarp();
     if (params.k_parts != 1) {  // the others' two
@@ -244,7 +244,7 @@ __global__ void __launch_bounds__(kMmaMaxThreads, kMmaCtasPerSm)
   if (lane < WeightRing<kForm>::kFillers) {
     for (std::uint32_t i = 0; i < kRunsAtOnce; ++i) weights.fill(i, lane);
   }
-  __syncthreads();
+  ptx::named_barrier(2, blockDim.x);  // the other warp is elsewhere: no __syncthreads
 
   auto* const sums = reinterpret_cast<float*>(dynamic + params.epilogue_offset);
   const std::uint32_t leading = PartialSums(params).leading;
