@@ -23,10 +23,6 @@ constexpr std::uint32_t divide_up(std::uint64_t value, std::uint64_t by) {
   return static_cast<std::uint32_t>((value + by - 1) / by);
 }
 
-/// Shared memory that lets two CTAs be on an SM: the next kernel's while this one ends. Of 228 KiB,
-/// 1 is reserved for each.
-constexpr std::uint32_t kHalfSharedBytes = 113 * 1024;
-
 /// As many stages as `shared_bytes` holds, or the fewest there may be, if those fit anywhere.
 bool choose_stages(const MatmulProblem& problem, const DeviceShape& device,
                    std::uint32_t shared_bytes, MatmulConfig& c) {
@@ -122,16 +118,16 @@ Result<MatmulConfig> mma_config(const MatmulProblem& problem, const DeviceShape&
   std::uint64_t slots = std::uint64_t{sms} * ctas_per_sm;
   // Not quite two CTAs an SM would be some SMs with twice as much as others.
   if (strips > slots && strips <= std::uint64_t{3} * sms) slots = sms;
-  const std::uint64_t most = kMmaMaxWarps / matrices * matrices;
-  const std::uint64_t rounds = std::max<std::uint64_t>(1, divide_up(strips, slots * most));
+  const std::uint32_t most = kMmaMaxWarps / matrices * matrices;
+  const std::uint32_t rounds = std::max(1u, divide_up(strips, slots * most));
   const std::uint32_t wanted = std::max(1u, divide_up(strips, slots * rounds));
-  c.strips_per_tile = std::min<std::uint32_t>(divide_up(wanted, matrices) * matrices,
-                                              static_cast<std::uint32_t>(most));
+  c.strips_per_tile = std::min(divide_up(wanted, matrices) * matrices, most);
   // Radix is more work a byte: as many warps as there may be. Else fewer and longer runs of K.
   const std::uint32_t warps = kMmaMaxWarps / c.strips_per_tile;
-  c.k_warps = problem.form == gpu::WeightForm::kRadix ? warps : std::min(warps, 4u);
-  if (c.strips_per_tile == 2 && problem.form != gpu::WeightForm::kRadix) c.k_warps = 2;
-  c.k_warps = std::clamp(k_tiles / 2, 1u, c.k_warps);
+  const std::uint32_t most_k_warps = problem.form == gpu::WeightForm::kRadix ? warps
+                                     : c.strips_per_tile == 2                ? 2
+                                                                             : std::min(warps, 4u);
+  c.k_warps = std::clamp(k_tiles / 2, 1u, most_k_warps);
   if (max_sms == 0) {  // few strips: CTAs share them
     while (c.k_parts < kMaxKParts && strips * c.k_parts * 2 <= slots &&
            k_tiles >= 8 * c.k_parts * c.k_warps) {
@@ -139,7 +135,8 @@ Result<MatmulConfig> mma_config(const MatmulProblem& problem, const DeviceShape&
     }
   }
   // Runs of four tiles, or of so many that two stages leave room for another CTA.
-  const std::uint32_t shared = ctas_per_sm == 2 ? kHalfSharedBytes : device.max_shared_bytes;
+  const std::uint32_t shared =
+      ctas_per_sm == 2 ? half_shared_bytes(device) : device.max_shared_bytes;
   for (const std::uint32_t run : {4u, 2u, 1u}) {
     c.tiles_per_stage = c.k_warps * run;
     c.num_stages = 2;

@@ -88,8 +88,7 @@ class EscapeStream {
   /// As device memory has it; of the last one where there is no such chunk.
   [[nodiscard]] __device__ __forceinline__ static std::uint32_t first_of_chunk(
       const WeightPointers& weights, std::uint32_t num_chunks, std::uint32_t chunk) {
-    return ptx::load_global_4(
-        &weights.verbatim_index[min(chunk, num_chunks - 1)].first_verbatim_row);
+    return ptx::load_global_4(&index_entry(weights, num_chunks, chunk)->first_verbatim_row);
   }
   [[nodiscard]] __device__ __forceinline__ static std::uint32_t inside(
       const WeightPointers& weights, std::uint32_t escape) {

@@ -5,7 +5,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <array>
 #include <bit>
 #include <string>
@@ -14,7 +13,6 @@
 #include "gpu/cuda_result.h"
 #include "gpu/device_properties.h"
 #include "kernels/argument_checks.h"
-#include "layout/tile_order.h"
 #include "matmul/matmul_geometry.h"
 #include "matmul/matmul_params.h"
 #include "matmul/mma_launch.h"
@@ -169,7 +167,7 @@ matmul::ActivationBox activation_box(const MatmulConfig& config, const Geometry&
   const std::uint32_t tiles = is_mma ? g.tiles_per_run : config.tiles_per_stage;
   box.tokens = is_mma ? g.token_rows : config.tokens_per_tile / config.multicast;
   box.tiles = matmul::is_whole_tiles(cols) && config.multicast == 1 ? tiles : 1;
-  box.swizzled = !is_mma || g.token_rows >= 8;
+  box.swizzled = !is_mma || matmul::is_swizzled(g.token_rows);
   return box;
 }
 
@@ -211,11 +209,11 @@ MatmulParams make_params(const Operands& o, const MatmulConfig& config, const Ge
   const bool is_mma = config.kernel == MatmulConfig::Kernel::kMma;
   p.stage_bytes = is_mma ? g.token_stage_bytes : g.stage_bytes;
   p.token_rows = g.token_rows;
-  p.token_tile_bytes = g.token_rows * layout::kTileCols * 2;
+  p.token_tile_bytes = g.token_rows * matmul::kTokenTileBytes;
   p.slot_bytes = g.tiles_per_run * matmul::tile_bytes(problem_of(o).form);
   const matmul::ActivationBox box = activation_box(config, g, o.x.cols);
   p.token_box_tiles = box.tiles;
-  p.token_box_bytes = box.tiles * box.tokens * layout::kTileCols * 2;
+  p.token_box_bytes = box.tiles * box.tokens * matmul::kTokenTileBytes;
   p.k_is_whole_tiles = matmul::is_whole_tiles(o.x.cols);
   p.tiles_per_run = g.tiles_per_run;
   p.tiles_per_part = g.tiles_per_part;

@@ -18,7 +18,6 @@ using gpu::MatmulProblem;
 using Kernel = MatmulConfig::Kernel;
 
 constexpr std::uint64_t kMaxDimension = std::uint64_t{1} << 20;
-constexpr std::uint32_t kTokenTileBytes = layout::kTileCols * 2;
 
 Error bad(std::string what) {
   return Error{ErrorCode::kInvalidArgument, std::move(what)};
@@ -128,7 +127,7 @@ void place_rows(const MatmulConfig& c, std::uint32_t sms, Geometry* g) {
   const std::uint32_t ctas = row_tiles * c.k_parts;
   const std::uint32_t room = ctas <= sms ? sms : sms * kMmaCtasPerSm;
   if (c.kernel == Kernel::kMma && g->num_m_tiles == 1 && ctas <= room && row_tiles != 0) {
-    row_tiles = std::min(std::max(room / c.k_parts, row_tiles), g->num_strips);
+    row_tiles = std::min(room / c.k_parts, g->num_strips);
     g->group_strips = g->num_strips / row_tiles;
     g->num_larger_groups = g->num_strips % row_tiles;
   }
@@ -209,8 +208,7 @@ Result<Geometry> geometry_of(const MatmulProblem& problem, const MatmulConfig& c
   };
   place_sums();
   if (!is_wgmma) {  // what is left of the shared memory is for activations: nobody waits for them
-    const std::uint32_t half =
-        (device.max_shared_bytes + kReservedSharedBytes) / 2 - kReservedSharedBytes;
+    const std::uint32_t half = half_shared_bytes(device);
     const std::uint32_t most = g.shared_bytes <= half ? half : device.max_shared_bytes;
     const std::uint32_t more =
         most < g.shared_bytes ? 0 : (most - g.shared_bytes) / g.token_stage_bytes;

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 
+#include "matmul/matmul_limits.h"
 #include "unweight/gpu_matmul.h"
 #include "unweight/result.h"
 
@@ -16,6 +17,11 @@ struct DeviceShape {
   std::uint32_t num_sms = 132;                  ///< H100 SXM, H200
   std::uint32_t max_shared_bytes = 227 * 1024;  ///< dynamic, one CTA
 };
+
+/// Shared memory that lets two CTAs be on an SM: the next kernel's while this one ends.
+[[nodiscard]] constexpr std::uint32_t half_shared_bytes(const DeviceShape& device) {
+  return (device.max_shared_bytes + kReservedSharedBytes) / 2 - kReservedSharedBytes;
+}
 
 struct Geometry {
   std::uint32_t num_strips = 0;  ///< of one matrix

@@ -5,11 +5,20 @@
 
 #include <cstdint>
 
+#include "layout/tile_order.h"
+
 namespace unweight::matmul {
 
 inline constexpr std::uint32_t kMaxStages = 16;
 inline constexpr std::uint32_t kMaxStripsPerTile = 16;
 inline constexpr std::uint32_t kMaxKParts = 8;
+/// Bytes of one token in a tile of activations, 64 columns: a row of a 128-byte swizzle.
+inline constexpr std::uint32_t kTokenTileBytes = layout::kTileCols * 2;
+/// Whether the mma kernel's tiles of so many rows are swizzled: of one or two, no lanes meet.
+[[nodiscard]] UNWEIGHT_HOST_DEVICE constexpr bool is_swizzled(std::uint32_t token_rows) {
+  return token_rows >= 8;
+}
+
 inline constexpr std::uint32_t kReservedSharedBytes = 1024;  ///< of every CTA, by the driver
 /// full[kMaxStages], empty[kMaxStages], and the one that sums from other CTAs arrive on.
 inline constexpr std::uint32_t kSumsBarrierOffset = 2 * kMaxStages * 8;

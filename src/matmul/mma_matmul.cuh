@@ -31,7 +31,7 @@ namespace unweight::matmul {
 [[nodiscard]] __device__ __forceinline__ std::uint32_t token_offset(const MatmulParams& params,
                                                                     std::uint32_t lane) {
   const std::uint32_t row = lane % 8 & (params.token_rows - 1);
-  const std::uint32_t piece = lane / 8 ^ (params.token_rows < 8 ? 0 : row);
+  const std::uint32_t piece = lane / 8 ^ (is_swizzled(params.token_rows) ? row : 0);
   return row * kTokenTileBytes + 16 * piece;
 }
 /// B fragments of a half of a tile: lane's registers for two k16 steps, of every 8 tokens.
@@ -174,7 +174,8 @@ __device__ __forceinline__ void bring_tokens(const MatmulParams& params, const T
         const std::uint32_t tile =
             (share.part * params.k_warps + w) * params.tiles_per_part + s * params.tiles_per_run;
         for (std::uint32_t t = 0; t < params.tiles_per_run; t += params.token_box_tiles) {
-          copy_tokens(params, maps, to, tile + t, first_token, barrier);
+          const TokenBoxPlace box(params, tile + t);
+          ptx::tensor_copy_to_shared(to, maps.x, box.x, first_token, box.z, barrier);
           to += params.token_box_tiles * params.token_tile_bytes;
         }
       }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// Operands as tensor copies see them: one instruction brings the weights of a stage, of however
-// many strips. (Copies strip by strip, 16 and more a stage, took a warp 50 clocks each: longer than
-// the tensor cores take for the stage.)
+// Operands as tensor copies see them: activations, and the wgmma kernel's weights, of which one
+// instruction brings a stage, of however many strips. (Copies strip by strip, 16 and more a stage,
+// took its one producer 50 clocks each: longer than the tensor cores take for the stage.)
 #pragma once
 
 #include <cuda.h>

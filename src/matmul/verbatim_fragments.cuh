@@ -25,12 +25,11 @@ namespace ptx = kernels::ptx;
   return kernels::num_verbatim_rows(*weights.record, weights.num_verbatim_rows);
 }
 
-/// Entry `chunk` of the index, or the last one there is: always a load, which nothing waits for
-/// until the entry is used.
-[[nodiscard]] __device__ __forceinline__ uint2 index_entry(const WeightPointers& weights,
-                                                           std::uint32_t num_chunks,
-                                                           std::uint32_t chunk) {
-  return ptx::load_global_8(weights.verbatim_index + min(chunk, num_chunks - 1));
+/// Where entry `chunk` of the index is, or the last one there is: so that it can always be loaded,
+/// and nothing waits for it until it is used.
+[[nodiscard]] __device__ __forceinline__ const codec::VerbatimIndexEntry* index_entry(
+    const WeightPointers& weights, std::uint32_t num_chunks, std::uint32_t chunk) {
+  return weights.verbatim_index + min(chunk, num_chunks - 1);
 }
 
 /// The verbatim rows of one strip in the order in which its tiles are decoded. Positions are
@@ -40,7 +39,7 @@ class VerbatimRows {
   /// Asks for what enter_chunk() needs of its first chunk.
   __device__ __forceinline__ void begin(const WeightPointers& weights, std::uint32_t num_chunks,
                                         std::uint32_t chunk) {
-    next_ = index_entry(weights, num_chunks, chunk);
+    next_ = ptx::load_global_8(index_entry(weights, num_chunks, chunk));
   }
 
   /// Returns which tiles of the chunk have verbatim rows, a bit each. The chunk of begin(), then
@@ -50,7 +49,7 @@ class VerbatimRows {
                                                        std::uint32_t chunk, std::uint32_t lane) {
     const std::uint32_t tiles = chunk < num_chunks ? next_.y : 0;
     first_ = next_.x;
-    next_ = index_entry(weights, num_chunks, chunk + 1);
+    next_ = ptx::load_global_8(index_entry(weights, num_chunks, chunk + 1));
     load(weights, lane);
     return tiles;
   }

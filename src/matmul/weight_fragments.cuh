@@ -48,9 +48,10 @@ using kernels::ptx::load_shared_16;
 /// join() takes from elsewhere (or behind bit 31).
 ///
 ///   codes  | r3.hi | r2.hi | r1.hi | r0.hi | r3.lo | r2.lo | r1.lo | r0.lo |
-///   even           | r2.hi |       | r0.hi |       | r2.lo |       | r0.lo |    x 128: r0 at 7 and
-///   23 odd    | r3.hi |       | r1.hi |       | r3.lo |       | r1.lo |            x 8: r1 at 7
-///   and 23
+///   even           | r2.hi |       | r0.hi |       | r2.lo |       | r0.lo |
+///   odd    | r3.hi |       | r1.hi |       | r3.lo |       | r1.lo |
+///
+/// even x 128 has r0, and odd x 8 has r1, where exponents are: from bits 7 and 23 on.
 __device__ __forceinline__ void exponents_of_run(std::uint32_t run_base, std::uint32_t codes,
                                                  std::uint32_t (&a)[4]) {
   const std::uint32_t even = codes & 0x0f0f0f0fu, odd = codes & 0xf0f0f0f0u;

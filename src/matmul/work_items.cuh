@@ -12,9 +12,6 @@
 
 namespace unweight::matmul {
 
-/// Bytes of one token in a 64-column tile of activations: one row of a 128-byte swizzle.
-inline constexpr std::uint32_t kTokenTileBytes = layout::kTileCols * 2;
-
 /// Scratch of a consumer warp for its decoders.
 __device__ __forceinline__ std::uint32_t escape_scratch(const MatmulParams& params,
                                                         std::uint32_t shared, std::uint32_t warp) {
@@ -52,15 +49,15 @@ struct Item {
   }
 };
 
-/// Brings a box of activations from column tile `tile` on. Boxes of several tiles need whole ones:
-/// then a tile is a coordinate of its own (activation_map()).
-__device__ __forceinline__ void copy_tokens(const MatmulParams& params, const TensorMaps& maps,
-                                            std::uint32_t to, std::uint32_t tile,
-                                            std::uint32_t token, std::uint32_t barrier) {
-  const bool whole = params.k_is_whole_tiles;
-  ptx::tensor_copy_to_shared(to, maps.x, whole ? 0 : tile * layout::kTileCols, token,
-                             whole ? tile : 0, barrier);
-}
+/// The first and the last coordinate of a box of activations that begins at column tile `tile`.
+/// Boxes of several tiles need whole ones: then a tile is a coordinate of its own
+/// (activation_map()).
+struct TokenBoxPlace {
+  std::uint32_t x, z;
+  __device__ __forceinline__ TokenBoxPlace(const MatmulParams& params, std::uint32_t tile)
+      : x(params.k_is_whole_tiles ? 0 : tile * layout::kTileCols),
+        z(params.k_is_whole_tiles ? tile : 0) {}
+};
 
 /// Which items this CTA has, and where it stands in its cluster.
 struct Share {
@@ -224,15 +221,15 @@ class StageProducer {
     const std::uint32_t boxes = num_boxes(at);
     const std::uint32_t stage = ring_ + slot * params_.stage_bytes, barrier = full_ + 8 * slot;
     for (std::uint32_t i = 0; i < boxes; ++i) {
-      const std::uint32_t column = params_.k_is_whole_tiles ? 0 : (at.tile + i) * layout::kTileCols;
+      const TokenBoxPlace box(params_, at.tile + i);
       const std::uint32_t target = stage + map_.tokens(i);
       if (params_.multicast == 1) {
-        copy_tokens(params_, maps_, target, at.tile + i, at.first_token, barrier);
+        ptx::tensor_copy_to_shared(target, maps_.x, box.x, at.first_token, box.z, barrier);
       } else {
         const std::uint32_t token = share_.rank * (kTokens / params_.multicast);
-        ptx::tensor_multicast_to_shared(
-            target + token * kTokenTileBytes, maps_.x, column, at.first_token + token,
-            params_.k_is_whole_tiles ? at.tile + i : 0, barrier, (1u << params_.multicast) - 1);
+        ptx::tensor_multicast_to_shared(target + token * kTokenTileBytes, maps_.x, box.x,
+                                        at.first_token + token, box.z, barrier,
+                                        (1u << params_.multicast) - 1);
       }
     }
   }
