@@ -211,7 +211,8 @@ __global__ void __launch_bounds__(kMmaMaxThreads, kMmaCtasPerSm)
       ptx::mbarrier_init(full_at + kSumsBarrierOffset, 1);
       ptx::fence_mbarrier_init();
     }
-    ptx::named_barrier(2, blockDim.x);
+    __syncwarp();
+    ptx::named_barrier_arrive(2, blockDim.x);
     if (lane == 0) bring_tokens<kTokens>(params, maps, share, ring, full_at, empty_at);
     __syncwarp();
     if (params.k_parts != 1) {  // the others' two
@@ -245,7 +246,7 @@ __global__ void __launch_bounds__(kMmaMaxThreads, kMmaCtasPerSm)
   if (lane < WeightRing<kForm>::kFillers) {
     for (std::uint32_t i = 0; i < kRunsAtOnce; ++i) weights.fill(i, lane);
   }
-  ptx::named_barrier(2, blockDim.x);  // the other warp is elsewhere: no __syncthreads
+  ptx::named_barrier(2, blockDim.x);  // the barriers of the other warp are there
 
   auto* const sums = reinterpret_cast<float*>(dynamic + params.epilogue_offset);
   const std::uint32_t leading = PartialSums(params).leading;

@@ -91,5 +91,9 @@ __device__ __forceinline__ void prefetch_tensormap(const CUtensorMap& map) {
 __device__ __forceinline__ void named_barrier(std::uint32_t id, std::uint32_t num_threads) {
   asm volatile("bar.sync %0, %1;" ::"r"(id), "r"(num_threads) : "memory");
 }
+/// The same for a warp that need not wait for the others.
+__device__ __forceinline__ void named_barrier_arrive(std::uint32_t id, std::uint32_t num_threads) {
+  asm volatile("bar.arrive %0, %1;" ::"r"(id), "r"(num_threads) : "memory");
+}
 
 }  // namespace unweight::kernels::ptx
