@@ -18,7 +18,7 @@ constexpr std::uint32_t kHalfSharedBytes = 112 * 1024;
 constexpr std::uint32_t kWholeSharedBytes = 226 * 1024;
 constexpr std::uint32_t kMostStages = 16;
 constexpr std::uint32_t kFewestWarps = 4, kMostWarps = 16;  // consumers
-constexpr std::uint32_t kMostStripsOfMma = 16, kMostStripsOfWgmma = 8;
+constexpr std::uint32_t kMostStripsOfMma = 16, kMostStripsOfWgmma = 16;
 constexpr std::uint64_t kMostTokensOfMma = 16;
 constexpr std::uint64_t kFewestTokensOfWgmma = 32;
 
@@ -123,12 +123,12 @@ void add_wgmma(const MatmulProblem& problem, std::uint32_t num_sms, Candidates* 
       tile_strips.insert({4, 8});
       for (const std::uint32_t some : tile_strips) {
         c.strips_per_tile = some;
-        for (const std::uint32_t k_warps : {1u, 2u}) {
+        for (const std::uint32_t k_warps : {1u, 2u, 3u, 4u}) {
           c.k_warps = k_warps;
           for (const std::uint32_t multicast : {1u, 2u}) {
             c.multicast = multicast;
             for (const std::uint32_t tiles : {1u, 2u, 4u}) {
-              c.tiles_per_stage = tiles;
+              c.tiles_per_stage = tiles * k_warps;
               candidates->add(c);
             }
           }

@@ -66,9 +66,9 @@ struct MatmulConfig {
   std::uint32_t tokens_per_tile = 8;  ///< columns of an output tile; kMma: 8, 16; kWgmma: 32, 64,
                                       ///< 128, 256
   std::uint32_t strips_per_tile = 1;  ///< 16-row strips of an output tile
-  std::uint32_t k_warps = 1;    ///< warps that share a strip, each with a part of K; kWgmma: 1, 2
-  std::uint32_t k_parts = 1;    ///< CTAs of a cluster that share a tile; 1, 2, 4 or 8
-  std::uint32_t multicast = 1;  ///< kWgmma: CTAs of a cluster that share activations; 1 or 2
+  std::uint32_t k_warps = 1;  ///< warps that share a strip, each with a part of K; kWgmma: up to 4
+  std::uint32_t k_parts = 1;  ///< CTAs of a cluster that share a tile; 1, 2, 4 or 8
+  std::uint32_t multicast = 1;        ///< kWgmma: CTAs of a cluster that share activations; 1 or 2
   std::uint32_t tiles_per_stage = 1;  ///< 64-column tiles of K in one stage of the pipeline
   std::uint32_t num_stages = 2;       ///< depth of the pipeline
   std::uint32_t max_sms = 0;          ///< at most so many CTAs at a time; 0: all SMs

@@ -122,7 +122,7 @@ TEST(MatmulGeometry, RadixBoxesAreAlignedAndItsScratchIsItsOwn) {
           EXPECT_LT(next, box + kBoxAlignment);
           EXPECT_GE(g->stage_bytes, first + g->num_matrices * next);
           const std::uint32_t warps =
-              kernel == MatmulConfig::Kernel::kWgmma ? kWgmmaConsumerWarps : strips;
+              kernel == MatmulConfig::Kernel::kWgmma ? 4 * wgmma_groups(strips, 1) : strips;
           EXPECT_GE(g->scratch_offset, g->stage_bytes * c.num_stages);
           EXPECT_EQ(g->scratch_offset % 16, 0u);
           EXPECT_EQ(g->barrier_offset, g->scratch_offset + warps * kEscapeScratchBytes);
@@ -152,7 +152,8 @@ TEST(MatmulGeometry, NamesTheFieldThatDoesNotFit) {
   refused("k_warps", [](MatmulConfig& c) {
     c.kernel = MatmulConfig::Kernel::kWgmma;
     c.tokens_per_tile = 32;
-    c.k_warps = 4;
+    c.strips_per_tile = 5;
+    c.tiles_per_stage = c.k_warps = 4;
   });
   refused("multicast", [](MatmulConfig& c) { c.multicast = 2; });
   refused("max_sms", [](MatmulConfig& c) {

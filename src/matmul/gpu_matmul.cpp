@@ -221,6 +221,7 @@ MatmulParams make_params(const Operands& o, const MatmulConfig& config, const Ge
   p.num_token_stages = g.num_token_stages;
   p.weights_offset = g.token_stage_bytes * g.num_token_stages;
   p.epilogue_offset = g.epilogue_offset;
+  p.epilogue_tokens = g.epilogue_tokens;
   p.scratch_offset = g.scratch_offset;
   p.barrier_offset = g.barrier_offset;
   return p;

@@ -67,16 +67,18 @@ Result<void> check_fields(const MatmulProblem& problem, const MatmulConfig& c) {
   if (!is_one_of(c.tokens_per_tile, Counts{32, 64, 128, 256})) {
     return bad("tokens_per_tile of the wgmma kernel is not 32, 64, 128 or 256");
   }
-  if (!is_one_of(c.k_warps, Counts{1, 2}) || c.tiles_per_stage % c.k_warps != 0) {
-    return bad(
-        "k_warps of the wgmma kernel is not 1 or 2, or tiles_per_stage is no multiple of it");
+  if (c.k_warps == 0 || c.tiles_per_stage % c.k_warps != 0) {
+    return bad("tiles_per_stage is no multiple of k_warps");
   }
   if (c.k_warps != 1 && c.tokens_per_tile > kMostTokensOfKWarps) {
     return bad("k_warps of the wgmma kernel is not 1 with tiles of 256 tokens");
   }
-  if (c.strips_per_tile > wgmma_max_strips(c.k_warps)) {
-    return bad(fmt::format("strips_per_tile {} of the wgmma kernel is above {}", c.strips_per_tile,
-                           wgmma_max_strips(c.k_warps)));
+  const std::uint32_t most = wgmma_max_groups(c.tokens_per_tile);
+  if (wgmma_groups(c.strips_per_tile, c.k_warps) > most) {
+    return bad(
+        fmt::format("strips_per_tile {} of the wgmma kernel by {} k_warps: more than {} "
+                    "warpgroups",
+                    c.strips_per_tile, c.k_warps, most));
   }
   if (!is_one_of(c.multicast, Counts{1, 2})) return bad("multicast is not 1 or 2");
   if (c.multicast != 1 && c.k_parts != 1) return bad("multicast and k_parts exclude each other");
@@ -85,7 +87,8 @@ Result<void> check_fields(const MatmulProblem& problem, const MatmulConfig& c) {
 }
 
 std::uint32_t consumer_warps(const MatmulConfig& c) {
-  return c.kernel == Kernel::kWgmma ? kWgmmaConsumerWarps : c.strips_per_tile * c.k_warps;
+  return c.kernel == Kernel::kWgmma ? 4 * wgmma_groups(c.strips_per_tile, c.k_warps)
+                                    : c.strips_per_tile * c.k_warps;
 }
 
 /// Of the buffer of partial sums for `tokens` tokens; with k_parts, of the shares that other CTAs
@@ -172,7 +175,7 @@ Result<Geometry> geometry_of(const MatmulProblem& problem, const MatmulConfig& c
   if (items * g.cluster_size > std::uint64_t{1} << 30)
     return bad("more output tiles than a grid has");
 
-  g.num_threads = is_wgmma ? kWgmmaThreads : layout::kLanes * (consumer_warps(c) + 1);
+  g.num_threads = layout::kLanes * (consumer_warps(c) + (is_wgmma ? 4 : 1));
 
   const std::uint64_t stage = stage_bytes(problem, c);
   if (stage > device.max_shared_bytes) return bad("a stage does not fit in shared memory");
@@ -186,10 +189,6 @@ Result<Geometry> geometry_of(const MatmulProblem& problem, const MatmulConfig& c
     g.tiles_per_part = divide_up(g.num_k_tiles, std::uint64_t{c.k_parts} * c.k_warps);
     g.stages_per_item = divide_up(g.tiles_per_part, g.tiles_per_run);
   }
-  const std::uint32_t sums = std::max(sums_bytes(c, c.k_parts > 1 ? c.tokens_per_tile
-                                                    : is_wgmma    ? kWgmmaEpilogueTokens
-                                                                  : 8),
-                                      is_wgmma ? kWgmmaPlainBytes : 0);
   const std::uint64_t all = items * g.cluster_size;
   const std::uint32_t scratch =
       problem.form == gpu::WeightForm::kRadix ? consumer_warps(c) * kEscapeScratchBytes : 0;
@@ -200,6 +199,13 @@ Result<Geometry> geometry_of(const MatmulProblem& problem, const MatmulConfig& c
   // The sums go where the ring was, unless a CTA goes on to another tile.
   const bool in_ring = all <= room || !is_persistent;
   const auto place_sums = [&] {
+    if (c.k_parts > 1) g.epilogue_tokens = c.tokens_per_tile;
+    while (in_ring && g.epilogue_tokens < c.tokens_per_tile &&
+           sums_bytes(c, 2 * g.epilogue_tokens) <= ring) {
+      g.epilogue_tokens *= 2;
+    }
+    const std::uint32_t plain = is_wgmma ? consumer_warps(c) / 4 * kWgmmaPlainTokens * 128 : 0;
+    const std::uint32_t sums = std::max(sums_bytes(c, g.epilogue_tokens), plain);
     g.epilogue_offset = in_ring ? 0 : ring;
     g.scratch_offset = round_up(in_ring ? std::max(ring, sums) : ring + sums, 16);
     g.barrier_offset = g.scratch_offset + scratch;

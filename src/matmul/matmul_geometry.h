@@ -30,6 +30,7 @@ struct Geometry {
   std::uint32_t group_strips = 0, num_larger_groups = 0;  ///< see MatmulParams
   std::uint32_t num_row_groups = 0, num_m_tiles = 0, m_tiles_per_group = 1;
   std::uint32_t stage_bytes = 0;  ///< of activations and all weights
+  std::uint32_t epilogue_tokens = 8;
   std::uint32_t epilogue_offset = 0, scratch_offset = 0, barrier_offset = 0, shared_bytes = 0;
   std::uint32_t token_rows = 0, num_token_stages = 0, token_stage_bytes = 0;  ///< kMma
   std::uint32_t tiles_per_run = 0, tiles_per_part = 0, stages_per_item = 0;   ///< kMma: of a warp

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 
 #include "layout/tile_order.h"
 
@@ -37,19 +38,52 @@ inline constexpr std::uint32_t kBoxAlignment = 128;
 /// warps, of 96 registers: the tile at hand and the next one's bytes do not fit, 1 to 4 % slower.)
 inline constexpr std::uint32_t kMmaMaxWarps = 7, kMmaCtasPerSm = 2;
 
-/// The wgmma kernel: two consumer warpgroups of 64 output features (4 strips) each, or, with
-/// k_warps 2, of the same 64, and a warpgroup that produces.
-inline constexpr std::uint32_t kWgmmaConsumerWarps = 8;
-inline constexpr std::uint32_t kWgmmaThreads = (kWgmmaConsumerWarps + 4) * 32;
-inline constexpr std::uint32_t kMostTokensOfKWarps = 128;  ///< with k_warps 2: more lack registers
-[[nodiscard]] constexpr std::uint32_t wgmma_max_strips(std::uint32_t k_warps) {
-  return kWgmmaConsumerWarps / k_warps;
+/// The wgmma kernel: warpgroups that multiply, each with 64 output features (4 strips) and every
+/// k_warps-th tile of K, and one that produces. As many as registers allow: while one waits, others
+/// decode.
+[[nodiscard]] UNWEIGHT_HOST_DEVICE constexpr std::uint32_t wgmma_max_groups(
+    std::uint32_t tokens_per_tile) {
+  return tokens_per_tile <= 64 ? 4 : tokens_per_tile == 128 ? 3 : 2;
+}
+/// Registers of a lane: what all get at the start, then those that multiply and the others. What a
+/// CTA has from its start is all there is: asking for more waits forever.
+struct WgmmaRegisters {
+  std::uint32_t start, multiplying, producing;
+};
+[[nodiscard]] constexpr WgmmaRegisters wgmma_registers(std::uint32_t tokens_per_tile) {
+  switch (wgmma_max_groups(tokens_per_tile)) {
+    case 4:
+      return {96, 112, 32};
+    case 3:
+      return {128, 160, 32};
+    default:
+      return {168, 224, 56};
+  }
+}
+static_assert([] {
+  for (const std::uint32_t tokens : {32u, 64u, 128u, 256u}) {
+    const std::uint32_t groups = wgmma_max_groups(tokens);
+    const WgmmaRegisters r = wgmma_registers(tokens);
+    if (groups * r.multiplying + r.producing > (groups + 1) * r.start) return false;
+    if ((groups + 1) * 128 * r.start > 65536) return false;
+  }
+  return true;
+}());
+/// Warpgroups of a tile of so many strips.
+[[nodiscard]] UNWEIGHT_HOST_DEVICE constexpr std::uint32_t wgmma_groups(std::uint32_t strips,
+                                                                        std::uint32_t k_warps) {
+  return (strips + 3) / 4 * k_warps;
+}
+/// With tiles of 256 tokens, k_warps lack registers.
+inline constexpr std::uint32_t kMostTokensOfKWarps = 128;
+[[nodiscard]] constexpr std::uint32_t wgmma_max_strips(std::uint32_t tokens_per_tile,
+                                                       std::uint32_t k_warps) {
+  return wgmma_max_groups(tokens_per_tile) / k_warps * 4;
 }
 /// It loads from a stage before it has left the one behind, and one must be on its way.
 inline constexpr std::uint32_t kMinWgmmaStages = 3;
-/// Tokens that its epilogue brings to shared memory at a time: as fp32 sums, or as BF16 (64 output
-/// features of each of two warpgroups). Few: a fifth stage fits beside them.
-inline constexpr std::uint32_t kWgmmaEpilogueTokens = 8, kWgmmaPlainTokens = 16;
-inline constexpr std::uint32_t kWgmmaPlainBytes = 2 * kWgmmaPlainTokens * 128;
+/// Tokens that its epilogue brings to shared memory at a time, as BF16. Few: a fifth stage fits
+/// beside them.
+inline constexpr std::uint32_t kWgmmaPlainTokens = 16;
 
 }  // namespace unweight::matmul

@@ -92,6 +92,7 @@ struct MatmulParams {
   std::uint32_t token_box_tiles, token_box_bytes;  ///< that a tensor copy of activations brings
   bool k_is_whole_tiles;                           ///< which coordinates it takes
   std::uint32_t epilogue_offset;  ///< of the reduction buffer in dynamic shared memory
+  std::uint32_t epilogue_tokens;  ///< that it holds, without k_parts
   std::uint32_t n, k, m;
   std::uint32_t m_tiles_per_group;  ///< tiles that run at the same time share weights or tokens
 

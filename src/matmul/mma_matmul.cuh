@@ -82,10 +82,9 @@ struct WarpShare {
       const MatmulParams& params) const {
     return matrix * params.strips_each + in_matrix;
   }
-  /// One that the item lacks is clipped, multiplied, never stored.
-  [[nodiscard]] __device__ __forceinline__ std::uint32_t strip(const MatmulParams& params,
-                                                               const Item& item) const {
-    return min(item.first_strip + in_matrix, params.num_strips - 1);
+  /// If not, there is nothing to do for the warp.
+  [[nodiscard]] __device__ __forceinline__ bool is_in(const Item& item) const {
+    return in_matrix < item.num_strips;
   }
 };
 
@@ -118,21 +117,27 @@ class WeightRing {
   }
 
  private:
-  /// Rare, so that what it needs shall not be kept in registers: found anew.
+  /// Item `i`, or the first one after it that has something for this warp. Rare, so that what it
+  /// needs shall not be kept in registers: found anew.
   __device__ __forceinline__ void enter_item(std::uint32_t i) {
     const Share share(params_);
-    item_ = i;
-    left_ = 0;
-    if (i >= share.num_items) return;
     const std::uint32_t thread = ptx::thread_index();
     const WarpShare mine(params_, thread / layout::kLanes);
     const WarpRange range(params_, share.part, mine.k_warp);
-    left_ = range.num_tiles;
-    const std::uint32_t strip = mine.strip(params_, Item::of(params_, i, 0, 8));
-    const std::uint64_t tile = std::uint64_t{strip} * params_.num_k_tiles + range.begin;
-    const WeightPointers& weights = params_.weights[mine.matrix];
-    const std::uint32_t lane = thread % layout::kLanes;
-    from_ = (lane == 0 ? weights.first : weights.second) + tile * section_bytes(lane);
+    left_ = 0;
+    if (range.num_tiles == 0) return;
+    for (; i < share.num_items; i += share.item_step) {
+      const Item item = Item::of(params_, i, 0, 8);
+      if (!mine.is_in(item)) continue;
+      item_ = i;
+      left_ = range.num_tiles;
+      const std::uint64_t tile =
+          std::uint64_t{item.first_strip + mine.in_matrix} * params_.num_k_tiles + range.begin;
+      const WeightPointers& weights = params_.weights[mine.matrix];
+      const std::uint32_t lane = thread % layout::kLanes;
+      from_ = (lane == 0 ? weights.first : weights.second) + tile * section_bytes(lane);
+      return;
+    }
   }
   [[nodiscard]] __device__ __forceinline__ static std::uint32_t section_bytes(std::uint32_t lane) {
     return lane == 0 ? kFirstBytes<kForm> : kSecondBytes<kForm>;
@@ -140,7 +145,7 @@ class WeightRing {
 
   const MatmulParams& params_;
   std::uint32_t slots_, full_;
-  std::uint32_t item_, left_;           ///< tiles of the item that are not yet asked for
+  std::uint32_t item_ = 0, left_;       ///< tiles of the item that are not yet asked for
   const std::uint8_t* from_ = nullptr;  ///< the first of them; this lane's section
 };
 
@@ -229,12 +234,19 @@ __global__ void __launch_bounds__(kMmaMaxThreads, kMmaCtasPerSm)
   const WarpRange range(params, share.part, mine.k_warp);
   const std::uint32_t slots =
       ring + params.weights_offset + warp * params.num_stages * params.slot_bytes;
-  StripDecoder<kForm> decoder;
+  StripDecoder<kForm> decoder(params);
+  bool is_active = false;  // has something to do in the item at hand
+  const auto begin_strip = [&](const WarpShare& share_of_warp, std::uint32_t i) {
+    const Item item = Item::of(params, i, 0, kTokens);
+    is_active = range.num_tiles != 0 && share_of_warp.is_in(item);
+    if (is_active) {
+      decoder.begin_strip(item.first_strip + share_of_warp.in_matrix, range.begin, 1);
+    }
+  };
   if (range.num_tiles != 0) {
-    decoder.begin_matrix(params, mine.matrix, escape_scratch(params, ring, warp));
-    decoder.begin_strip(mine.strip(params, Item::of(params, share.first_item, 0, kTokens)),
-                        range.begin, 1);
+    decoder.begin_matrix(mine.matrix, escape_scratch(params, ring, warp));
   }
+  begin_strip(mine, share.first_item);
   if (lane == 0) {
     for (std::uint32_t i = 0; i < params.num_stages; ++i) {
       ptx::mbarrier_init(weights_full_at + 8 * i, WeightRing<kForm>::kFillers);
@@ -257,8 +269,8 @@ __global__ void __launch_bounds__(kMmaMaxThreads, kMmaCtasPerSm)
       ptx::keep(ring + token_offset(params, lane) +
                 mine.k_warp * params.tiles_per_run * params.token_tile_bytes);
   // The other runs that there is room for, while activations are waited for.
-  if (range.num_tiles != 0) {
-    decoder.open_matrix();
+  decoder.open_matrix();
+  if (is_active) {
     decoder.open_strip(lane);
     for (std::uint32_t slot = kRunsAtOnce; slot < params.num_stages; ++slot) {
       if ((slot - kRunsAtOnce) * params.tiles_per_run < range.num_tiles) {
@@ -273,7 +285,7 @@ __global__ void __launch_bounds__(kMmaMaxThreads, kMmaCtasPerSm)
   for (std::uint32_t i = share.first_item; i < share.num_items; i += share.item_step) {
     const Item item = Item::of(params, i, 0, kTokens);
     float acc[kBlocks][4] = {};
-    std::uint32_t left = range.num_tiles;
+    std::uint32_t left = is_active ? range.num_tiles : 0;
     if (left != 0) {
       if (i != share.first_item) decoder.open_strip(lane);
       ptx::mbarrier_wait(weights_full_at + 8 * place.slot, place.parity);
@@ -295,7 +307,7 @@ __global__ void __launch_bounds__(kMmaMaxThreads, kMmaCtasPerSm)
           load_tokens<kTokens>(tokens, b[0]);
           load_tokens<kTokens>(tokens ^ 64, b[1]);
           Fragments a;
-          decoder.decode(lane, a);
+          decoder.decode(lane, a, [&] { decoder.load(first, second, lane); });
           more = --in_run != 0;
           first += kFirstBytes<kForm>;
           second += kSecondBytes<kForm>;
@@ -313,15 +325,12 @@ __global__ void __launch_bounds__(kMmaMaxThreads, kMmaCtasPerSm)
       tokens_place.advance(params.num_token_stages);
     }
 
-    if (const std::uint32_t next = i + share.item_step;
-        next < share.num_items && range.num_tiles != 0) {
-      decoder.begin_strip(mine.strip(params, Item::of(params, next, 0, kTokens)), range.begin, 1);
-    }
+    if (i + share.item_step < share.num_items) begin_strip(mine, i + share.item_step);
     // Lane 4g+t of a fragment: output features g and g + 8, tokens 2t and 2t + 1.
     ptx::griddepcontrol_wait();
     const auto put = [&](std::uint32_t block, std::uint32_t first_token_of_buffer,
                          std::uint32_t buffer_tokens) {
-      if (mine.in_matrix >= item.num_strips) return;
+      if (!mine.is_in(item)) return;
       const std::uint32_t token = first_token_of_buffer + 2 * (lane % 4);
       const std::uint32_t row = mine.local_strip(params) * layout::kTileRows + lane / 4;
       float* const at = sums + (mine.k_warp * buffer_tokens + token) * leading + row;
@@ -331,13 +340,20 @@ __global__ void __launch_bounds__(kMmaMaxThreads, kMmaCtasPerSm)
       at[leading + 8] = acc[block][3];
     };
     if (params.k_parts == 1) {
-#pragma unroll
-      for (std::uint32_t j = 0; j < kBlocks; ++j) {
+#pragma unroll 1
+      for (std::uint32_t t = 0; t < kTokens; t += params.epilogue_tokens) {
         ptx::named_barrier(1, num_threads);  // the buffer may be the ring, or hold the last sums
-        put(j, 0, 8);
+#pragma unroll
+        for (std::uint32_t j = 0; j < kBlocks; ++j) {
+          if (const std::uint32_t token = 8 * j - t; token < params.epilogue_tokens) {
+            put(j, token, params.epilogue_tokens);
+          }
+        }
         ptx::named_barrier(1, num_threads);
-        finish_tokens(params, item, {sums, 8 * leading, params.k_warps, 8, leading},
-                      item.first_token + 8 * j, warp, num_warps, lane);
+        finish_tokens(params, item,
+                      {sums, params.epilogue_tokens * leading, params.k_warps,
+                       params.epilogue_tokens, leading},
+                      item.first_token + t, warp, num_warps, lane);
       }
     } else {  // one item a cluster: the buffer is the ring, which nobody fills any more
       ptx::named_barrier(1, num_threads);

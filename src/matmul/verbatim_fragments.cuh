@@ -49,21 +49,23 @@ class VerbatimRows {
                                                        std::uint32_t chunk, std::uint32_t lane) {
     const std::uint32_t tiles = chunk < num_chunks ? next_.y : 0;
     first_ = next_.x;
-    next_ = ptx::load_global_8(index_entry(weights, num_chunks, chunk + 1));
+    if (chunk + 1 < num_chunks) {
+      next_ = ptx::load_global_8(index_entry(weights, num_chunks, chunk + 1));
+    } else {  // the matrix' last chunk ends where the rows do
+      next_ = {static_cast<std::uint32_t>(num_verbatim_rows(weights)), 0};
+    }
     load(weights, lane);
     return tiles;
   }
 
   /// By a whole warp: puts the verbatim rows of tile `wanted` of the chunk over its fragments,
-  /// a[k16 step][register]. Tiles ascend. The matrix' last chunk ends where the rows do.
-  __device__ __forceinline__ void patch(const WeightPointers& weights, bool is_last_chunk,
-                                        std::uint32_t wanted, std::uint32_t lane,
-                                        std::uint32_t (&a)[layout::kSteps][4]) {
-    const std::uint32_t end =
-        is_last_chunk ? static_cast<std::uint32_t>(num_verbatim_rows(weights)) : next_.x;
+  /// a[k16 step][register]. Tiles ascend.
+  __device__ __forceinline__ void patch(const WeightPointers& weights, std::uint32_t wanted,
+                                        std::uint32_t lane, std::uint32_t (&a)[layout::kSteps][4]) {
     for (;;) {
-      const std::uint32_t mine =
-          first_ + lane < end ? codec::verbatim_tile(static_cast<std::uint16_t>(position_)) : kNone;
+      const std::uint32_t mine = first_ + lane < next_.x
+                                     ? codec::verbatim_tile(static_cast<std::uint16_t>(position_))
+                                     : kNone;
       for (std::uint32_t left = __ballot_sync(~0u, mine == wanted); left != 0; left &= left - 1) {
         const int from = __ffs(static_cast<int>(left)) - 1;
         const auto row = static_cast<std::uint16_t>(__shfl_sync(~0u, position_, from));

@@ -228,17 +228,18 @@ __device__ __forceinline__ void clear_padding(std::uint32_t cols, std::uint32_t 
 template <WeightForm kForm>
 class StripDecoder {
  public:
+  /// `params`: the kernel's own, so that what is read of them is read from constant memory.
+  __device__ __forceinline__ explicit StripDecoder(const MatmulParams& params) : params_(params) {}
+
   /// `scratch`: kEscapeScratchBytes of the warp in shared memory, of kRadix.
-  __device__ __forceinline__ void begin_matrix(const MatmulParams& params, std::uint32_t matrix,
-                                               std::uint32_t scratch) {
-    params_ = &params;
-    weights_ = &params.weights[matrix];
+  __device__ __forceinline__ void begin_matrix(std::uint32_t matrix, std::uint32_t scratch) {
+    matrix_ = matrix;
     scratch_ = scratch;
     if constexpr (kForm == WeightForm::kPalette || kForm == WeightForm::kRadix) {
-      run_base_ = ptx::load_global_1(weights_->record->palette.data());
+      run_base_ = ptx::load_global_1(weights().record->palette.data());
     }
     if constexpr (kForm == WeightForm::kPalette) {
-      is_run_ = ptx::load_global_1(&weights_->record->palette_is_run);
+      is_run_ = ptx::load_global_1(&weights().record->palette_is_run);
     }
   }
   __device__ __forceinline__ void open_matrix() {
@@ -251,22 +252,22 @@ class StripDecoder {
   __device__ __forceinline__ void begin_strip(std::uint32_t strip, std::uint32_t first_tile,
                                               std::uint32_t step) {
     step_ = step;
-    strip_tile_ = strip * params_->num_k_tiles;
+    strip_tile_ = strip * params_.num_k_tiles;
     tile_ = ptx::keep(strip_tile_ + first_tile);
     const std::uint32_t chunk = tile_ / layout::kChunkTiles;
-    if constexpr (kForm == WeightForm::kPalette) verbatim_.begin(*weights_, num_chunks(), chunk);
-    if constexpr (kForm == WeightForm::kRadix) escapes_.begin(*weights_, num_chunks(), chunk);
+    if constexpr (kForm == WeightForm::kPalette) verbatim_.begin(weights(), num_chunks(), chunk);
+    if constexpr (kForm == WeightForm::kRadix) escapes_.begin(weights(), num_chunks(), chunk);
   }
   __device__ __forceinline__ void open_strip(std::uint32_t lane) {
     if constexpr (kForm == WeightForm::kRadix) {
-      escapes_.open(*weights_, lane);
+      escapes_.open(weights(), lane);
     } else {
       enter_chunk(tile_ / layout::kChunkTiles, tile_ % layout::kChunkTiles, lane);
     }
   }
   __device__ __forceinline__ void start_strip(std::uint32_t lane) {
     if constexpr (kForm == WeightForm::kRadix) {
-      escapes_.start(*weights_, lane);
+      escapes_.start(weights(), lane);
       enter_chunk(tile_ / layout::kChunkTiles, tile_ % layout::kChunkTiles, lane);
     }
   }
@@ -277,10 +278,12 @@ class StripDecoder {
                                        std::uint32_t lane) {
     stored_.load(first, second, lane);
   }
-  __device__ __forceinline__ void decode(std::uint32_t lane, Fragments& a) {
+  /// reload() calls load() as it was called last: so a tile's bytes need no registers behind this.
+  template <class Reload>
+  __device__ __forceinline__ void decode(std::uint32_t lane, Fragments& a, Reload reload) {
     if constexpr (kForm == WeightForm::kRadix) {
       stored_.exponents(run_base_, a);
-      escapes_.patch(*weights_, tile_ % layout::kChunkTiles, scratch_, lane, a);
+      escapes_.patch(weights(), tile_ % layout::kChunkTiles, scratch_, lane, a);
       stored_.sign_mantissa.join(a);
     } else {
       stored_.decode(run_base_, a);
@@ -288,25 +291,32 @@ class StripDecoder {
     const bool is_special = static_cast<std::int32_t>(special_tiles_) < 0;
     special_tiles_ <<= step_;
     if (is_special) [[unlikely]] {
-      decode_special(lane, a);
+      decode_special(lane, a, reload);
     }
     tile_ += step_;
   }
 
  private:
+  [[nodiscard]] __device__ __forceinline__ const WeightPointers& weights() const {
+    return params_.weights[matrix_];
+  }
   [[nodiscard]] __device__ __forceinline__ std::uint32_t num_chunks() const {
-    return (params_->num_strips * params_->num_k_tiles + layout::kChunkTiles - 1) /
+    return (params_.num_strips * params_.num_k_tiles + layout::kChunkTiles - 1) /
            layout::kChunkTiles;
   }
   /// The tile at hand, once more, with everything that special tiles may be.
-  __device__ __forceinline__ void decode_special(std::uint32_t lane, Fragments& a) {
+  template <class Reload>
+  __device__ __forceinline__ void decode_special(std::uint32_t lane, Fragments& a, Reload reload) {
     const std::uint32_t in_chunk = tile_ % layout::kChunkTiles;
     const std::uint32_t chunk = tile_ / layout::kChunkTiles;
     if constexpr (kForm == WeightForm::kPalette) {
-      if (is_run_ == 0) stored_.decode_any(weights_->record->palette, a);
-      verbatim_.patch(*weights_, chunk + 1 >= num_chunks(), in_chunk, lane, a);
+      if (is_run_ == 0) {
+        reload();
+        stored_.decode_any(weights().record->palette, a);
+      }
+      verbatim_.patch(weights(), in_chunk, lane, a);
     }
-    const std::uint32_t cols = params_->k - (tile_ - strip_tile_) * layout::kTileCols;
+    const std::uint32_t cols = params_.k - (tile_ - strip_tile_) * layout::kTileCols;
     if (cols < layout::kTileCols) clear_padding(cols, lane, a);
     const std::uint32_t next = in_chunk + step_;
     if (next >= layout::kChunkTiles) enter_chunk(chunk + 1, next - layout::kChunkTiles, lane);
@@ -316,22 +326,22 @@ class StripDecoder {
                                               std::uint32_t lane) {
     std::uint32_t special = 0;
     if constexpr (kForm == WeightForm::kPalette) {
-      special = verbatim_.enter_chunk(*weights_, num_chunks(), chunk, lane);
+      special = verbatim_.enter_chunk(weights(), num_chunks(), chunk, lane);
       if (is_run_ == 0) special = ~0u;
     }
     if constexpr (kForm == WeightForm::kRadix) {
-      escapes_.enter_chunk(*weights_, num_chunks(), chunk, lane);
+      escapes_.enter_chunk(weights(), num_chunks(), chunk, lane);
     }
-    if (params_->k % layout::kTileCols != 0) {  // the strip's last tile
-      const std::uint32_t last = strip_tile_ + params_->num_k_tiles - 1;
+    if (params_.k % layout::kTileCols != 0) {  // the strip's last tile
+      const std::uint32_t last = strip_tile_ + params_.num_k_tiles - 1;
       if (last / layout::kChunkTiles == chunk) special |= 1u << last % layout::kChunkTiles;
     }
     special |= ~0u << (layout::kChunkTiles - step_);
     special_tiles_ = __brev(special) << in_chunk;
   }
 
-  const MatmulParams* params_ = nullptr;
-  const WeightPointers* weights_ = nullptr;
+  const MatmulParams& params_;
+  std::uint32_t matrix_ = 0;
   std::uint32_t run_base_ = 0;  ///< first exponent of a palette that is a run, in place, twice
   std::uint32_t scratch_ = 0;   ///< kRadix
   std::uint32_t is_run_ = 1;

@@ -3,13 +3,14 @@
 // Computes:   Y = X W^T for many tokens (a tile of 32 to 256), weights in any form
 // Bound by:   reading weights below about 200 tokens, tensor cores above
 // Requires:   checked pointers, sizes and config; section contents may be anything
-// Threads:    two consumer warpgroups, a producer warpgroup of which one warp works. A consumer
-//             warp owns a strip of 16 output features: warp w of warpgroup g has strip 4 g + w, or,
-//             with k_warps 2, strip w and every second tile. Output features are the rows of
-//             wgmma.m64nNk16, A comes from registers, decoded by the warp that feeds it;
-//             activations are B, in shared memory.
-// Pipeline:   ring of stages (work_items.cuh); a warpgroup decodes a tile into one set of registers
-//             while the tensor cores multiply from the other
+// Threads:    up to four consumer warpgroups (two, with tiles of 128 and 256 tokens), a producer
+//             warpgroup of which one warp works. A consumer warp owns a strip of 16 output features
+//             and every k_warps-th tile of K. Output features are the rows of wgmma.m64nNk16, A
+//             comes from registers, decoded by the warp that feeds it; activations are B, in shared
+//             memory.
+// Pipeline:   ring of stages (work_items.cuh). Of four warpgroups, others decode while one's
+//             products are under way; of two, each decodes a tile into one set of registers while
+//             the tensor cores multiply from the other
 // Clusters:   k_parts: CTAs share a tile, each with a part of K; multicast: CTAs with other rows
 //             bring each other activations
 // Measured, Rejected: docs/kernels/wgmma-matmul.md
@@ -25,22 +26,17 @@ namespace unweight::matmul {
 
 inline constexpr std::uint32_t kNoSlot = ~0u;
 
-/// Registers of a lane. The three warpgroups of a CTA share what it has from its start, 168 a lane;
-/// asking for more waits forever.
-inline constexpr std::uint32_t kProducerRegisters = 56, kConsumerRegisters = 224;
-
 /// Where a consumer warp works: its strip of the output tile, and which tiles of a stage.
 struct ConsumerShare {
   std::uint32_t strip;  ///< local; one that the tile lacks is clipped, multiplied, never stored
   std::uint32_t matrix, in_matrix;  ///< of which it is, and its number there
   std::uint32_t k_warp;             ///< of k_warps
-  bool has_strip, group_has_strips;
+  bool has_strip;
 
   __device__ __forceinline__ ConsumerShare(const MatmulParams& params, std::uint32_t warp) {
-    const std::uint32_t group = warp / 4;
-    k_warp = params.k_warps == 1 ? 0 : group;
-    const std::uint32_t wanted = params.k_warps == 1 ? warp : warp % 4;
-    group_has_strips = wanted / 4 * 4 < params.strips_per_tile;
+    const std::uint32_t row_group = divide_by_inverse(warp / 4, params.k_warps_inverse);
+    k_warp = warp / 4 - row_group * params.k_warps;
+    const std::uint32_t wanted = row_group * 4 + warp % 4;
     has_strip = wanted < params.strips_per_tile;
     strip = min(wanted, params.strips_per_tile - 1);
     matrix = strip < params.strips_each ? 0 : 1;
@@ -53,7 +49,9 @@ struct ConsumerShare {
 template <WeightForm kForm, std::uint32_t kTokens>
 class TileMultiplier {
  public:
-  using FragmentSets = Fragments[2];
+  /// With two, a tile is decoded while the one before is multiplied.
+  static constexpr std::uint32_t kSets = kTokens == 64 ? 1 : 2;
+  using FragmentSets = Fragments[kSets];
 
   __device__ __forceinline__ TileMultiplier(const MatmulParams& params, const ConsumerShare& share,
                                             std::uint32_t ring, std::uint32_t full,
@@ -68,9 +66,9 @@ class TileMultiplier {
         k_warp_(kTokens <= kMostTokensOfKWarps ? share.k_warp : 0),
         first_at_(ptx::keep(map_.first(share.strip, 0) + 16 * lane)),
         second_at_(ptx::keep(map_.second(share.strip, 0) + kSecondLaneBytes<kForm> * lane)),
+        decoder_(params),
         tile_in_stage_(k_warp_) {
-    decoder_.begin_matrix(params, share.matrix,
-                          escape_scratch(params, ring, threadIdx.x / layout::kLanes));
+    decoder_.begin_matrix(share.matrix, escape_scratch(params, ring, threadIdx.x / layout::kLanes));
     decoder_.open_matrix();
   }
 
@@ -84,17 +82,22 @@ class TileMultiplier {
       decoder_.start_strip(lane_);
       arrive();
       load();
-      for (std::uint32_t i = 0; i < num_tiles; i += 2) {
+      for (std::uint32_t i = 0; i < num_tiles; i += kSets) {
         multiply(i + 1 == num_tiles, a[0], acc);
-        if (i + 1 == num_tiles) break;
-        multiply(i + 2 == num_tiles, a[1], acc);
+        if constexpr (kSets == 2) {
+          if (i + 1 == num_tiles) break;
+          multiply(i + 2 == num_tiles, a[1], acc);
+        }
       }
-      ptx::wgmma_wait_group<0>();
-      release(used_up_);
-      used_up_ = kNoSlot;
+      if constexpr (kSets == 2) {
+        ptx::wgmma_wait_group<0>();
+        release(used_up_);
+        used_up_ = kNoSlot;
+      }
     }
-    // The last stage has one tile, and that is the other warpgroup's.
-    if (k_warp_ != 0 && (end - begin) % params_.tiles_per_stage == 1) skip(end - 1, end);
+    // The last stage has too few tiles for this warpgroup.
+    const std::uint32_t rest = (end - begin) % params_.tiles_per_stage;
+    if (rest != 0 && rest <= k_warp_) skip(end - rest, end);
   }
 
   /// The stages of [begin, end), for a warpgroup that has nothing to do there.
@@ -114,7 +117,7 @@ class TileMultiplier {
         ring_ + place_.slot * params_.stage_bytes + map_.tokens(tile_in_stage_);
     const std::uint32_t before = used_up_;  // a stage whose last products are under way
     used_up_ = kNoSlot;
-    decoder_.decode(lane_, a);
+    decoder_.decode(lane_, a, [&] { load(); });
     ptx::wgmma_fence();
 #pragma unroll
     for (std::uint32_t s = 0; s < layout::kSteps; ++s) {
@@ -129,8 +132,12 @@ class TileMultiplier {
       if (!is_last) arrive();
     }
     if (!is_last) load();
-    ptx::wgmma_wait_group<1>();
-    release(before);
+    ptx::wgmma_wait_group<kSets - 1>();
+    if constexpr (kSets == 2) {
+      release(before);
+    } else {
+      release(used_up_);
+    }
   }
 
   [[nodiscard]] __device__ __forceinline__ std::uint32_t k_warps() const {
@@ -164,7 +171,7 @@ class TileMultiplier {
 };
 
 template <WeightForm kForm, std::uint32_t kTokens>
-__global__ void __launch_bounds__(kWgmmaThreads, 1)
+__global__ void __launch_bounds__(128 * (wgmma_max_groups(kTokens) + 1), 1)
     wgmma_matmul(const __grid_constant__ MatmulParams params,
                  const __grid_constant__ TensorMaps maps) {
   extern __shared__ __align__(1024) std::uint8_t dynamic[];
@@ -173,11 +180,12 @@ __global__ void __launch_bounds__(kWgmmaThreads, 1)
   const std::uint32_t ring = ptx::keep(ptx::shared_address(dynamic));
   const std::uint32_t full = ring + params.barrier_offset;
   const std::uint32_t empty = full + 8 * kMaxStages;
+  const std::uint32_t num_warps = blockDim.x / layout::kLanes - 4;  // consumers
   const bool has_cluster = params.k_parts * params.multicast != 1;
   if (threadIdx.x == 0) {
     for (std::uint32_t i = 0; i < params.num_stages; ++i) {
       ptx::mbarrier_init(full + 8 * i, 1);
-      ptx::mbarrier_init(empty + 8 * i, kWgmmaConsumerWarps * params.multicast);
+      ptx::mbarrier_init(empty + 8 * i, num_warps * params.multicast);
     }
     ptx::mbarrier_init(full + kSumsBarrierOffset, 1);
     ptx::fence_mbarrier_init();
@@ -191,14 +199,15 @@ __global__ void __launch_bounds__(kWgmmaThreads, 1)
   ptx::griddepcontrol_launch_dependents();
   const Share share(params);
 
-  if (warp >= kWgmmaConsumerWarps) {
-    ptx::setmaxnreg_dec<kProducerRegisters>();
-    if (warp == kWgmmaConsumerWarps && lane == 0) {
+  constexpr WgmmaRegisters kRegisters = wgmma_registers(kTokens);
+  if (warp >= num_warps) {
+    ptx::setmaxnreg_dec<kRegisters.producing>();
+    if (warp == num_warps && lane == 0) {
       StageProducer<kForm, kTokens>(params, maps, share, ring, full, empty).run();
     }
   } else {
-    ptx::setmaxnreg_inc<kConsumerRegisters>();
-    constexpr std::uint32_t kNumThreads = kWgmmaConsumerWarps * layout::kLanes;
+    ptx::setmaxnreg_inc<kRegisters.multiplying>();
+    const std::uint32_t num_threads = num_warps * layout::kLanes;
     const KRange range(params, share.part);
     const std::uint32_t leading = PartialSums(params).leading;
     auto* const sums = reinterpret_cast<float*>(dynamic + params.epilogue_offset);
@@ -208,30 +217,27 @@ __global__ void __launch_bounds__(kWgmmaThreads, 1)
     for (std::uint32_t i = share.first_item; i < share.num_items; i += share.item_step) {
       const Item item = Item::of(params, i, share.rank, kTokens);
       float acc[kTokens / 2] = {};
-      if (mine.group_has_strips) {
-        typename TileMultiplier<kForm, kTokens>::FragmentSets a;
-        multiplier.run(item.first_strip + mine.in_matrix, range.begin, range.end, a, acc);
-      } else {
-        multiplier.skip(range.begin, range.end);
-      }
+      typename TileMultiplier<kForm, kTokens>::FragmentSets a;
+      multiplier.run(item.first_strip + mine.in_matrix, range.begin, range.end, a, acc);
 
       ptx::griddepcontrol_wait();
       if (params.y_is_plain) {
-        ptx::named_barrier(1, kNumThreads);  // the buffer may be the ring
+        ptx::named_barrier(1, num_threads);  // the buffer may be the ring
         store_plain_block<kTokens>(params, acc, item, warp / 4 * 4 * layout::kTileRows,
                                    ptx::shared_address(sums) + warp / 4 * kPlainBlockBytes,
                                    2 + warp / 4, warp % 4, lane);
         continue;
       }
       // Lane 4g+t of a fragment: output features g and g + 8, tokens 2t and 2t + 1.
-      const auto put = [&](std::uint32_t first_block, std::uint32_t num_blocks) {
+      const auto put = [&](std::uint32_t first_token, std::uint32_t num_tokens) {
         if (!mine.has_strip || mine.in_matrix >= item.num_strips) return;
-        float* const to = sums + mine.k_warp * (8 * num_blocks) * leading +
-                          mine.strip * layout::kTileRows + lane / 4;
+        float* const to =
+            sums + mine.k_warp * num_tokens * leading + mine.strip * layout::kTileRows + lane / 4;
 #pragma unroll
         for (std::uint32_t j = 0; j < kTokens / 8; ++j) {
-          if (j < first_block || j >= first_block + num_blocks) continue;
-          float* const at = to + (8 * (j - first_block) + 2 * (lane % 4)) * leading;
+          const std::uint32_t token = 8 * j - first_token;
+          if (token >= num_tokens) continue;
+          float* const at = to + (token + 2 * (lane % 4)) * leading;
           at[0] = acc[4 * j];
           at[leading] = acc[4 * j + 1];
           at[8] = acc[4 * j + 2];
@@ -239,27 +245,27 @@ __global__ void __launch_bounds__(kWgmmaThreads, 1)
         }
       };
       if (params.k_parts == 1) {
-#pragma unroll
-        for (std::uint32_t t = 0; t < kTokens; t += kWgmmaEpilogueTokens) {
-          ptx::named_barrier(1, kNumThreads);  // the buffer may be the ring, or hold the last sums
-          put(t / 8, kWgmmaEpilogueTokens / 8);
-          ptx::named_barrier(1, kNumThreads);
-          finish_tokens(
-              params, item,
-              {sums, kWgmmaEpilogueTokens * leading, params.k_warps, kWgmmaEpilogueTokens, leading},
-              item.first_token + t, warp, kWgmmaConsumerWarps, lane);
+#pragma unroll 1
+        for (std::uint32_t t = 0; t < kTokens; t += params.epilogue_tokens) {
+          ptx::named_barrier(1, num_threads);  // the buffer may be the ring, or hold the last sums
+          put(t, params.epilogue_tokens);
+          ptx::named_barrier(1, num_threads);
+          finish_tokens(params, item,
+                        {sums, params.epilogue_tokens * leading, params.k_warps,
+                         params.epilogue_tokens, leading},
+                        item.first_token + t, warp, num_warps, lane);
         }
       } else {  // one item a cluster: the buffer is the ring, which nobody fills any more
-        ptx::named_barrier(1, kNumThreads);
-        put(0, kTokens / 8);
+        ptx::named_barrier(1, num_threads);
+        put(0, kTokens);
         const SumBuffer all = exchange_sums<kTokens>(params, sums, share.part,
                                                      full + kSumsBarrierOffset, threadIdx.x == 0);
         finish_tokens(params, item, all, item.first_token + share.part * all.tokens, warp,
-                      kWgmmaConsumerWarps, lane);
+                      num_warps, lane);
       }
     }
   }
-  if (params.k_parts != 1 && warp >= kWgmmaConsumerWarps) {  // the consumers' one
+  if (params.k_parts != 1 && warp >= num_warps) {  // the consumers' one
     __syncwarp();
     ptx::cluster_arrive();
     ptx::cluster_wait();
