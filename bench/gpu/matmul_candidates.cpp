@@ -6,6 +6,7 @@
 
 #include "layout/tile_order.h"
 #include "matmul/matmul_geometry.h"
+#include "matmul/matmul_limits.h"
 
 namespace unweight::bench {
 namespace {
@@ -16,9 +17,7 @@ using Kernel = MatmulConfig::Kernel;
 
 constexpr std::uint32_t kHalfSharedBytes = 112 * 1024;
 constexpr std::uint32_t kWholeSharedBytes = 226 * 1024;
-constexpr std::uint32_t kMostStages = 16;
 constexpr std::uint32_t kFewestWarps = 4, kMostWarps = 16;  // consumers
-constexpr std::uint32_t kMostStripsOfMma = 16, kMostStripsOfWgmma = 16;
 constexpr std::uint64_t kMostTokensOfMma = 16;
 constexpr std::uint64_t kFewestTokensOfWgmma = 32;
 
@@ -42,7 +41,7 @@ class Candidates {
   void add(MatmulConfig config) {
     for (const std::uint32_t shared : {kHalfSharedBytes, kWholeSharedBytes}) {
       const std::uint32_t deepest =
-          std::min(kMostStages, shared / std::max(1u, stage_bytes(problem_, config)));
+          std::min(matmul::kMaxStages, shared / std::max(1u, stage_bytes(problem_, config)));
       for (std::uint32_t less = 0; less < 4 && deepest >= less + 2; ++less) {
         config.num_stages = deepest - less;
         if (!gpu::can_implement(problem_, config)) continue;
@@ -90,7 +89,7 @@ void add_mma(const MatmulProblem& problem, std::uint32_t num_sms, Candidates* ca
   for (const std::uint32_t k_parts : {1u, 2u, 4u}) {
     c.k_parts = k_parts;
     for (const std::uint32_t tile_strips :
-         strips_for(strips * k_parts, num_sms, kMostStripsOfMma)) {
+         strips_for(strips * k_parts, num_sms, matmul::kMaxStripsPerTile)) {
       c.strips_per_tile = tile_strips;
       for (const std::uint32_t k_warps : {1u, 2u, 3u, 4u, 8u}) {
         const std::uint32_t warps = tile_strips * k_warps;
@@ -118,8 +117,8 @@ void add_wgmma(const MatmulProblem& problem, std::uint32_t num_sms, Candidates* 
     c.tokens_per_tile = tokens;
     for (const std::uint32_t k_parts : {1u, 2u, 4u, 8u}) {
       c.k_parts = k_parts;
-      std::set<std::uint32_t> tile_strips =
-          strips_for(strips * divide_up(problem.m, tokens) * k_parts, num_sms, kMostStripsOfWgmma);
+      std::set<std::uint32_t> tile_strips = strips_for(
+          strips * divide_up(problem.m, tokens) * k_parts, num_sms, matmul::kMaxStripsPerTile);
       tile_strips.insert({4, 8});
       for (const std::uint32_t some : tile_strips) {
         c.strips_per_tile = some;

@@ -190,7 +190,8 @@ void consider_wgmma(const MatmulProblem& problem, const DeviceShape& device, std
             if (!g || g.value().num_ctas > most_ctas_in_clusters(device, parts)) continue;
           }
           for (const std::uint32_t tiles : {1u, 2u, 4u}) {
-            c.tiles_per_stage = (tiles + k_warps - 1) / k_warps * k_warps;
+            if (tiles != 1 && tiles <= k_warps) continue;  // the stage of one tile each, again
+            c.tiles_per_stage = divide_up(tiles, k_warps) * k_warps;
             choice.consider(c, device.max_shared_bytes);
           }
         }

@@ -50,12 +50,12 @@ Result<void> check_fields(const MatmulProblem& problem, const MatmulConfig& c) {
   if (problem.swiglu && c.strips_per_tile % 2 != 0) {
     return bad("with swiglu, strips_per_tile must be even: gate and up alternate");
   }
+  if (c.k_warps == 0 || c.tiles_per_stage % c.k_warps != 0) {
+    return bad("tiles_per_stage is no multiple of k_warps");
+  }
   if (c.kernel == Kernel::kMma) {
     if (!is_one_of(c.tokens_per_tile, Counts{8, 16})) {
       return bad("tokens_per_tile of the mma kernel is not 8 or 16");
-    }
-    if (c.k_warps == 0 || c.tiles_per_stage % c.k_warps != 0) {
-      return bad("tiles_per_stage is no multiple of k_warps");
     }
     if (c.multicast != 1) return bad("the mma kernel has no multicast");
     const std::uint64_t warps = std::uint64_t{c.strips_per_tile} * c.k_warps;
@@ -66,9 +66,6 @@ Result<void> check_fields(const MatmulProblem& problem, const MatmulConfig& c) {
   }
   if (!is_one_of(c.tokens_per_tile, Counts{32, 64, 128, 256})) {
     return bad("tokens_per_tile of the wgmma kernel is not 32, 64, 128 or 256");
-  }
-  if (c.k_warps == 0 || c.tiles_per_stage % c.k_warps != 0) {
-    return bad("tiles_per_stage is no multiple of k_warps");
   }
   if (c.k_warps != 1 && c.tokens_per_tile > kMostTokensOfKWarps) {
     return bad("k_warps of the wgmma kernel is not 1 with tiles of 256 tokens");

@@ -236,17 +236,15 @@ __global__ void __launch_bounds__(kMmaMaxThreads, kMmaCtasPerSm)
       ring + params.weights_offset + warp * params.num_stages * params.slot_bytes;
   StripDecoder<kForm> decoder(params);
   bool is_active = false;  // has something to do in the item at hand
-  const auto begin_strip = [&](const WarpShare& share_of_warp, std::uint32_t i) {
+  const auto begin_strip = [&](std::uint32_t i) {
     const Item item = Item::of(params, i, 0, kTokens);
-    is_active = range.num_tiles != 0 && share_of_warp.is_in(item);
-    if (is_active) {
-      decoder.begin_strip(item.first_strip + share_of_warp.in_matrix, range.begin, 1);
-    }
+    is_active = range.num_tiles != 0 && mine.is_in(item);
+    if (is_active) decoder.begin_strip(item.first_strip + mine.in_matrix, range.begin, 1);
   };
   if (range.num_tiles != 0) {
     decoder.begin_matrix(mine.matrix, escape_scratch(params, ring, warp));
   }
-  begin_strip(mine, share.first_item);
+  begin_strip(share.first_item);
   if (lane == 0) {
     for (std::uint32_t i = 0; i < params.num_stages; ++i) {
       ptx::mbarrier_init(weights_full_at + 8 * i, WeightRing<kForm>::kFillers);
@@ -325,7 +323,7 @@ __global__ void __launch_bounds__(kMmaMaxThreads, kMmaCtasPerSm)
       tokens_place.advance(params.num_token_stages);
     }
 
-    if (i + share.item_step < share.num_items) begin_strip(mine, i + share.item_step);
+    if (i + share.item_step < share.num_items) begin_strip(i + share.item_step);
     // Lane 4g+t of a fragment: output features g and g + 8, tokens 2t and 2t + 1.
     ptx::griddepcontrol_wait();
     const auto put = [&](std::uint32_t block, std::uint32_t first_token_of_buffer,

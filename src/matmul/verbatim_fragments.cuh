@@ -19,6 +19,15 @@ namespace unweight::matmul {
 
 namespace ptx = kernels::ptx;
 
+/// 8 exponent bytes -> in place: as bytes 1 and 3 of a register, shifted by one.
+__device__ __forceinline__ void place_exponents(std::uint32_t low, std::uint32_t high,
+                                                std::uint32_t (&a)[4]) {
+  a[0] = __byte_perm(low, 0, 0x1404) >> 1;
+  a[1] = __byte_perm(low, 0, 0x3424) >> 1;
+  a[2] = __byte_perm(high, 0, 0x1404) >> 1;
+  a[3] = __byte_perm(high, 0, 0x3424) >> 1;
+}
+
 /// Verbatim rows or escapes that there are.
 [[nodiscard]] __device__ __forceinline__ std::uint64_t num_verbatim_rows(
     const WeightPointers& weights) {
@@ -72,9 +81,8 @@ class VerbatimRows {
         const std::uint32_t low = __shfl_sync(~0u, exponents_.x, from);
         const std::uint32_t high = __shfl_sync(~0u, exponents_.y, from);
         const bool is_mine = codec::verbatim_lane(row) == lane;
-        const std::uint32_t in_place[4] = {
-            __byte_perm(low, 0, 0x1404) >> 1, __byte_perm(low, 0, 0x3424) >> 1,
-            __byte_perm(high, 0, 0x1404) >> 1, __byte_perm(high, 0, 0x3424) >> 1};
+        std::uint32_t in_place[4];
+        place_exponents(low, high, in_place);
         // One of four branches, the same for the whole warp: registers cannot be indexed.
         const std::uint32_t step = codec::verbatim_step(row);
         put_step<0>(step, is_mine, in_place, a[0]);

@@ -61,15 +61,6 @@ __device__ __forceinline__ void exponents_of_run(std::uint32_t run_base, std::ui
   a[3] = (odd >> 5) + run_base;
 }
 
-/// 8 exponent bytes -> in place: as bytes 1 and 3 of a register, shifted by one.
-__device__ __forceinline__ void place_exponents(std::uint32_t low, std::uint32_t high,
-                                                std::uint32_t (&a)[4]) {
-  a[0] = __byte_perm(low, 0, 0x1404) >> 1;
-  a[1] = __byte_perm(low, 0, 0x3424) >> 1;
-  a[2] = __byte_perm(high, 0, 0x1404) >> 1;
-  a[3] = __byte_perm(high, 0, 0x3424) >> 1;
-}
-
 /// Sign and mantissa from `bytes`, exponents from `exponents`, whatever else is in them: one
 /// instruction wherever it stands.
 __device__ __forceinline__ std::uint32_t join(std::uint32_t bytes, std::uint32_t exponents) {

@@ -3,14 +3,14 @@
 // Computes:   Y = X W^T for many tokens (a tile of 32 to 256), weights in any form
 // Bound by:   reading weights below about 200 tokens, tensor cores above
 // Requires:   checked pointers, sizes and config; section contents may be anything
-// Threads:    up to four consumer warpgroups (two, with tiles of 128 and 256 tokens), a producer
-//             warpgroup of which one warp works. A consumer warp owns a strip of 16 output features
-//             and every k_warps-th tile of K. Output features are the rows of wgmma.m64nNk16, A
-//             comes from registers, decoded by the warp that feeds it; activations are B, in shared
-//             memory.
-// Pipeline:   ring of stages (work_items.cuh). Of four warpgroups, others decode while one's
-//             products are under way; of two, each decodes a tile into one set of registers while
-//             the tensor cores multiply from the other
+// Threads:    up to four consumer warpgroups (three with tiles of 128 tokens, two with 256), a
+//             producer warpgroup of which one warp works. A consumer warp owns a strip of 16 output
+//             features and every k_warps-th tile of K. Output features are the rows of
+//             wgmma.m64nNk16, A comes from registers, decoded by the warp that feeds it;
+//             activations are B, in shared memory.
+// Pipeline:   ring of stages (work_items.cuh). With tiles of 64 tokens others decode while
+//             a warpgroup's products are under way; else each decodes a tile into one set of
+//             registers while the tensor cores multiply from the other
 // Clusters:   k_parts: CTAs share a tile, each with a part of K; multicast: CTAs with other rows
 //             bring each other activations
 // Measured, Rejected: docs/kernels/wgmma-matmul.md
