@@ -7,6 +7,7 @@
 #include <cuda_runtime_api.h>
 
 #include <cstdint>
+#include <vector>
 
 #include "launch_graph.h"
 
@@ -18,9 +19,21 @@ struct TimeBudget {
   std::uint32_t max_samples = 50;
 };
 
-/// Of one of many launches back to back over `num_copies` copies. Launches longer than two replays
-/// ought to be are timed alone, on one copy: nothing of the one before is left in a cache.
-[[nodiscard]] Timing time_within(const TimeBudget& budget, std::uint32_t num_copies,
-                                 cudaStream_t stream, const LaunchGraph::Enqueue& enqueue);
+/// Something to be timed: enqueue(copy, stream) over `num_copies` copies.
+struct Contestant {
+  std::uint32_t num_copies = 1;
+  LaunchGraph::Enqueue enqueue;
+};
+
+/// Of one of many launches back to back. Launches longer than two replays ought to be are timed
+/// alone, on one copy: nothing of the one before is left in a cache.
+[[nodiscard]] Timing time_within(const TimeBudget& budget, cudaStream_t stream,
+                                 const Contestant& contestant);
+
+/// The same for several, in turns without a pause, each within the budget: a GPU lowers its clocks
+/// as it gets warm and draws power, and what was timed first would be the fastest. Every round
+/// begins with another one.
+[[nodiscard]] std::vector<Timing> time_in_turns(const TimeBudget& budget, cudaStream_t stream,
+                                                const std::vector<Contestant>& contestants);
 
 }  // namespace unweight::bench

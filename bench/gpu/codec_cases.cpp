@@ -169,10 +169,10 @@ class CodecCase {
     options.launch.max_sms = decoder.sms;
     options.status = status_.as<std::uint32_t>();
     require(cudaMemsetAsync(status_.data(), 0, status_.bytes(), stream_), "cudaMemset");
-    const LaunchGraph graph(copies, passes(copies, read + decoder.out_bytes), stream_,
-                            [&](std::uint32_t copy, cudaStream_t stream) {
-                              decoder.enqueue(packed.tensors[copy], out.at(copy), stream, options);
-                            });
+    LaunchGraph graph(copies, passes(copies, read + decoder.out_bytes), stream_,
+                      [&](std::uint32_t copy, cudaStream_t stream) {
+                        decoder.enqueue(packed.tensors[copy], out.at(copy), stream, options);
+                      });
     out.poison(stream_);
     graph.replay();
     for (std::uint32_t copy = 0; copy < copies; ++copy)
@@ -210,7 +210,7 @@ class CodecCase {
               "encode");
     };
     const StreamFork fork(num_streams);
-    const LaunchGraph graph(
+    LaunchGraph graph(
         copies, passes(copies, moved), stream_, [&](std::uint32_t copy, cudaStream_t stream) {
           fork.begin(stream);
           for (std::uint32_t i = 0; i < batch; ++i)

@@ -7,21 +7,21 @@
 #include "bench_machine.h"
 
 namespace unweight::bench {
-namespace {
+TimedEvent::TimedEvent() {
+  cudaEvent_t event = nullptr;
+  require(cudaEventCreate(&event), "cudaEventCreate");
+  event_.reset(event);
+}
 
-class TimedEvent {
- public:
-  TimedEvent() { require(cudaEventCreate(&event_), "cudaEventCreate"); }
-  ~TimedEvent() { cudaEventDestroy(event_); }
-  TimedEvent(const TimedEvent&) = delete;
-  TimedEvent& operator=(const TimedEvent&) = delete;
-  [[nodiscard]] cudaEvent_t get() const { return event_; }
+void TimedEvent::record(cudaStream_t stream) const {
+  require(cudaEventRecord(event_.get(), stream), "cudaEventRecord");
+}
 
- private:
-  cudaEvent_t event_ = nullptr;
-};
-
-}  // namespace
+double TimedEvent::microseconds_since(const TimedEvent& begin) const {
+  float ms = 0;
+  require(cudaEventElapsedTime(&ms, begin.event_.get(), event_.get()), "cudaEventElapsedTime");
+  return 1000.0 * static_cast<double>(ms);
+}
 
 std::uint32_t num_rotating_copies(std::uint64_t bytes, std::uint64_t l2_bytes) {
   const std::uint64_t needed = 4 * l2_bytes / std::max<std::uint64_t>(bytes, 1) + 1;
@@ -47,23 +47,23 @@ void LaunchGraph::replay() const {
 }
 
 // The host never waits between replays, so that the device never waits for the host.
-Timing LaunchGraph::time(const Sampling& sampling) const {
+void LaunchGraph::sample(const Sampling& sampling) {
   for (std::uint32_t i = 0; i < sampling.num_warmups; ++i) replay();
-  const std::size_t num_samples = sampling.num_samples;
-  std::vector<TimedEvent> begin(num_samples), end(num_samples);
-  for (std::size_t i = 0; i < num_samples; ++i) {
-    require(cudaEventRecord(begin[i].get(), stream_), "cudaEventRecord");
+  for (std::uint32_t i = 0; i < sampling.num_samples; ++i) {
+    const auto& [begin, end] = samples_.emplace_back();
+    begin.record(stream_);
     replay();
-    require(cudaEventRecord(end[i].get(), stream_), "cudaEventRecord");
+    end.record(stream_);
   }
+}
+
+Timing LaunchGraph::timing() const {
   require(cudaStreamSynchronize(stream_), "replays");
   std::vector<double> us;
-  for (std::size_t i = 0; i < num_samples; ++i) {
-    float ms = 0;
-    require(cudaEventElapsedTime(&ms, begin[i].get(), end[i].get()), "cudaEventElapsedTime");
-    us.push_back(1000.0 * static_cast<double>(ms) / num_launches_);
-  }
+  for (const auto& [begin, end] : samples_)
+    us.push_back(end.microseconds_since(begin) / num_launches_);
   std::sort(us.begin(), us.end());
+  if (us.empty()) return {};
   return {us[us.size() / 2], us.front(), us.back()};
 }
 

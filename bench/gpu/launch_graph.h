@@ -9,6 +9,8 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <utility>
+#include <vector>
 
 namespace unweight::bench {
 
@@ -22,6 +24,22 @@ struct Timing {
 struct Sampling {
   std::uint32_t num_warmups = 20;
   std::uint32_t num_samples = 50;
+};
+
+class TimedEvent {
+ public:
+  TimedEvent();
+  TimedEvent(TimedEvent&& other) noexcept = default;
+  /// Into the stream, now.
+  void record(cudaStream_t stream) const;
+  /// From `begin`; both have happened.
+  [[nodiscard]] double microseconds_since(const TimedEvent& begin) const;
+
+ private:
+  struct Destroy {
+    void operator()(cudaEvent_t event) const noexcept { cudaEventDestroy(event); }
+  };
+  std::unique_ptr<CUevent_st, Destroy> event_;
 };
 
 /// Copies of `bytes` (what one launch reads, or writes if that is less) that four times the L2
@@ -38,8 +56,14 @@ class LaunchGraph {
               const Enqueue& enqueue);
 
   void replay() const;
-  /// `samples` replays, each between two events, after warm-ups that do not count.
-  [[nodiscard]] Timing time(const Sampling& sampling = {}) const;
+  /// Replays, each between two events, after warm-ups that do not count. The host does not wait.
+  void sample(const Sampling& sampling);
+  /// Of all samples so far. Waits for them.
+  [[nodiscard]] Timing timing() const;
+  [[nodiscard]] Timing time(const Sampling& sampling = {}) {
+    sample(sampling);
+    return timing();
+  }
 
  private:
   struct Destroy {
@@ -48,6 +72,7 @@ class LaunchGraph {
   std::unique_ptr<CUgraphExec_st, Destroy> graph_;
   cudaStream_t stream_ = nullptr;
   std::uint32_t num_launches_ = 0;
+  std::vector<std::pair<TimedEvent, TimedEvent>> samples_;  ///< begin, end
 };
 
 }  // namespace unweight::bench

@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <deque>
+#include <numeric>
 #include <utility>
 
 #include "bench_machine.h"
@@ -17,53 +19,36 @@ using gpu::WeightForm;
 constexpr std::uint64_t kSampledTokens = 64;
 constexpr std::uint64_t kFewestTokensForDecode = 256;
 /// Enough to tell which plans of cuBLAS are the fastest.
-constexpr TimeBudget kTrial{4'000, 500, 7};
+constexpr TimeBudget kTrial{4'000, 500, 12};
 constexpr std::size_t kTimedPlans = 2;
 
-MatmulResult result_of(const MatmulShape& shape, std::uint64_t m, WeightForm form,
-                       const std::vector<TimedPlan>& blas) {
-  MatmulResult result;
-  result.n = shape.n();
-  result.k = shape.k();
-  result.m = m;
-  result.format = gpu::weight_form_name(form);
-  result.bits_per_weight = shape.bits_per_weight(form);
-  result.stored_bytes = shape.stored_bytes(form);
-  if (!blas.empty()) result.baseline = BlasTime{blas.front().plan.name, blas.front().us};
-  return result;
-}
+/// What is timed of a case, and what is known of it before.
+struct CaseTimings {
+  std::vector<Contestant> contestants;
+  std::vector<MatmulResult> results;
 
-LaunchGraph::Enqueue enqueue_of(const MatmulShape& shape, std::uint64_t m, const BlasPlan& plan) {
-  return [&shape, m, &plan](std::uint32_t copy, cudaStream_t stream) {
-    plan.enqueue(shape.rows(copy), shape.x(m).data, shape.y(0, m).data, stream);
-  };
-}
-
-void time_fused(const FusedMatmul& matmul, const std::vector<TimedPlan>& blas, MatmulRun* run) {
-  for (const bool dependent : {false, true}) {
-    if (!(dependent ? run->arguments->dependent : run->arguments->plain)) continue;
-    MatmulResult result = result_of(*matmul.shape, matmul.m, matmul.form, blas);
-    result.path = dependent ? kFusedDependent : kFusedPlain;
-    result.config = config_text(matmul.config);
-    result.timing = matmul.time(run->budget, dependent);
-    run->results.push_back(std::move(result));
+  void add(const MatmulShape& shape, std::uint64_t m, WeightForm form, const char* path,
+           std::string config, Contestant contestant) {
+    MatmulResult result;
+    result.n = shape.n();
+    result.k = shape.k();
+    result.m = m;
+    result.format = gpu::weight_form_name(form);
+    result.bits_per_weight = shape.bits_per_weight(form);
+    result.stored_bytes = shape.stored_bytes(form);
+    result.path = path;
+    result.config = std::move(config);
+    results.push_back(std::move(result));
+    contestants.push_back(std::move(contestant));
   }
-}
+};
 
-void time_decode_then_blas(const MatmulShape& shape, std::uint64_t m,
-                           const std::vector<TimedPlan>& blas, MatmulRun* run) {
-  MatmulResult result = result_of(shape, m, WeightForm::kPalette, blas);
-  result.path = kDecodeThenBlas;
-  result.config = blas.front().plan.name;
-  result.timing = time_within(run->budget, shape.num_copies(), shape.stream(),
-                              [&](std::uint32_t copy, cudaStream_t stream) {
-                                const gpu::PackedTensor tensor =
-                                    shape.weights(WeightForm::kPalette, copy).packed;
-                                require(gpu::decode(tensor, shape.decoded(), stream), "decode");
-                                blas.front().plan.enqueue(shape.decoded().data, shape.x(m).data,
-                                                          shape.y(0, m).data, stream);
-                              });
-  run->results.push_back(std::move(result));
+Contestant decode_then_blas(const MatmulShape& shape, std::uint64_t m, const BlasPlan& plan) {
+  return {shape.num_copies(), [&shape, m, &plan](std::uint32_t copy, cudaStream_t stream) {
+            const gpu::PackedTensor tensor = shape.weights(WeightForm::kPalette, copy).packed;
+            require(gpu::decode(tensor, shape.decoded(), stream), "decode");
+            plan.enqueue(shape.decoded().data, shape.x(m).data, shape.y(0, m).data, stream);
+          }};
 }
 
 }  // namespace
@@ -76,12 +61,10 @@ Result<void> FusedMatmul::try_run(std::uint32_t copy, std::uint32_t which, bool 
                      {}, options);
 }
 
-Timing FusedMatmul::time(const TimeBudget& budget, bool dependent) const {
-  const std::string name = describe(*this);
-  return time_within(budget, shape->num_copies(), shape->stream(),
-                     [&](std::uint32_t copy, cudaStream_t stream) {
-                       require(try_run(copy, 0, dependent, stream), name.c_str());
-                     });
+Contestant FusedMatmul::contestant(bool dependent) const {
+  return {shape->num_copies(), [this, dependent](std::uint32_t copy, cudaStream_t stream) {
+            require(try_run(copy, 0, dependent, stream), describe(*this).c_str());
+          }};
 }
 
 std::string describe(const FusedMatmul& matmul) {
@@ -153,33 +136,49 @@ std::string MatmulChecker::problem_of(const FusedMatmul& matmul) const {
 
 // ---- a case -------------------------------------------------------------------------------------
 
-std::vector<TimedPlan> time_blas(const MatmulShape& shape, std::uint64_t m, BlasBaseline* blas,
-                                 const TimeBudget& budget) {
-  std::vector<TimedPlan> timed;
-  if (blas == nullptr) return timed;
-  const auto faster = [](const TimedPlan& a, const TimedPlan& b) { return a.us < b.us; };
-  for (BlasPlan& plan : blas->plans(shape.n(), shape.k(), m)) {
-    const double us =
-        time_within(kTrial, shape.num_copies(), shape.stream(), enqueue_of(shape, m, plan)).us;
-    timed.push_back({std::move(plan), us});
-  }
-  std::sort(timed.begin(), timed.end(), faster);
-  timed.resize(std::min(timed.size(), kTimedPlans));
-  for (TimedPlan& t : timed)
-    t.us = time_within(budget, shape.num_copies(), shape.stream(), enqueue_of(shape, m, t.plan)).us;
-  std::sort(timed.begin(), timed.end(), faster);
-  return timed;
+std::vector<BlasPlan> best_blas_plans(const MatmulShape& shape, std::uint64_t m,
+                                      BlasBaseline* blas) {
+  if (blas == nullptr) return {};
+  const std::vector<BlasPlan> plans = blas->plans(shape.n(), shape.k(), m);
+  std::vector<Contestant> contestants;
+  for (const BlasPlan& plan : plans) contestants.push_back(contestant_of(shape, m, plan));
+  const std::vector<Timing> timings = time_in_turns(kTrial, shape.stream(), contestants);
+  std::vector<std::size_t> order(plans.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::sort(order.begin(), order.end(),
+            [&](std::size_t a, std::size_t b) { return timings[a].us < timings[b].us; });
+  order.resize(std::min(order.size(), kTimedPlans));
+  std::vector<BlasPlan> best;
+  for (const std::size_t i : order) best.push_back(plans[i]);
+  return best;
+}
+
+Contestant contestant_of(const MatmulShape& shape, std::uint64_t m, const BlasPlan& plan) {
+  return {shape.num_copies(), [&shape, m, &plan](std::uint32_t copy, cudaStream_t stream) {
+            plan.enqueue(shape.rows(copy), shape.x(m).data, shape.y(0, m).data, stream);
+          }};
+}
+
+std::optional<BlasTime> baseline_of(const std::vector<BlasPlan>& plans,
+                                    const std::vector<Timing>& timings) {
+  std::optional<BlasTime> best;
+  for (std::size_t i = 0; i < plans.size(); ++i)
+    if (!best || timings[i].us < best->us) best = {plans[i].name, timings[i].us};
+  return best;
 }
 
 void run_matmul_case(const MatmulShape& shape, std::uint64_t m, MatmulRun* run) {
   const MatmulArguments& arguments = *run->arguments;
-  const std::vector<TimedPlan> blas = time_blas(shape, m, run->blas, run->budget);
+  const std::vector<BlasPlan> blas = best_blas_plans(shape, m, run->blas);
   std::optional<MatmulChecker> checker;
   if (arguments.check)
-    checker.emplace(shape, m, blas.empty() ? nullptr : &blas.front().plan, arguments.dependent);
+    checker.emplace(shape, m, blas.empty() ? nullptr : &blas.front(), arguments.dependent);
 
+  CaseTimings timings;
+  for (const BlasPlan& plan : blas) timings.contestants.push_back(contestant_of(shape, m, plan));
+  std::deque<FusedMatmul> matmuls;  // contestants refer to them
   for (const WeightForm form : arguments.forms) {
-    FusedMatmul matmul{&shape, form, {}, m};
+    FusedMatmul& matmul = matmuls.emplace_back(FusedMatmul{&shape, form, {}, m});
     const Result<gpu::MatmulConfig> config = !arguments.configs.empty()
                                                  ? Result<gpu::MatmulConfig>(arguments.configs[0])
                                                  : gpu::plan_matmul(matmul.problem());
@@ -197,10 +196,24 @@ void run_matmul_case(const MatmulShape& shape, std::uint64_t m, MatmulRun* run) 
       fmt::print("FAILED {}: {}\n", describe(matmul), problem);
       continue;  // what is wrong has no speed
     }
-    time_fused(matmul, blas, run);
+    for (const bool dependent : {false, true}) {
+      if (!(dependent ? arguments.dependent : arguments.plain)) continue;
+      timings.add(shape, m, form, dependent ? kFusedDependent : kFusedPlain,
+                  config_text(matmul.config), matmul.contestant(dependent));
+    }
   }
   if (!blas.empty() && m >= kFewestTokensForDecode && arguments.has(WeightForm::kPalette))
-    time_decode_then_blas(shape, m, blas, run);
+    timings.add(shape, m, WeightForm::kPalette, kDecodeThenBlas, blas.front().name,
+                decode_then_blas(shape, m, blas.front()));
+
+  const std::vector<Timing> timed = time_in_turns(run->budget, shape.stream(), timings.contestants);
+  const std::optional<BlasTime> baseline = baseline_of(blas, timed);
+  for (std::size_t i = 0; i < timings.results.size(); ++i) {
+    MatmulResult& result = timings.results[i];
+    result.timing = timed[blas.size() + i];
+    result.baseline = baseline;
+    run->results.push_back(std::move(result));
+  }
 }
 
 }  // namespace unweight::bench

@@ -4,7 +4,7 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -31,7 +31,8 @@ struct FusedMatmul {
   /// y(which) = x w^T. Errors: matmul()'s.
   [[nodiscard]] Result<void> try_run(std::uint32_t copy, std::uint32_t which, bool dependent,
                                      cudaStream_t stream) const;
-  [[nodiscard]] Timing time(const TimeBudget& budget, bool dependent) const;
+  /// To be timed. It refers to this object.
+  [[nodiscard]] Contestant contestant(bool dependent) const;
 };
 
 /// "28672 x 4096, M 16, palette, mma t16 ...".
@@ -61,13 +62,14 @@ class MatmulChecker {
   gpu::DeviceBuffer blas_y_;  // empty without cuBLAS
 };
 
-/// The plans of cuBLAS that run, timed; the best first. Empty: no cuBLAS.
-struct TimedPlan {
-  BlasPlan plan;
-  double us = 0;
-};
-[[nodiscard]] std::vector<TimedPlan> time_blas(const MatmulShape& shape, std::uint64_t m,
-                                               BlasBaseline* blas, const TimeBudget& budget);
+/// The fastest few plans of cuBLAS by a short trial, the best first. Empty: no cuBLAS.
+[[nodiscard]] std::vector<BlasPlan> best_blas_plans(const MatmulShape& shape, std::uint64_t m,
+                                                    BlasBaseline* blas);
+[[nodiscard]] Contestant contestant_of(const MatmulShape& shape, std::uint64_t m,
+                                       const BlasPlan& plan);
+/// The fastest of `plans`, whose timings come first in `timings`. Nothing: no plans.
+[[nodiscard]] std::optional<BlasTime> baseline_of(const std::vector<BlasPlan>& plans,
+                                                  const std::vector<Timing>& timings);
 
 struct MatmulRun {
   const MatmulArguments* arguments = nullptr;

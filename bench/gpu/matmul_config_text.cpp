@@ -60,10 +60,11 @@ std::optional<MatmulConfig> parse_config(const std::string& text) {
 }
 
 std::string config_initializer(const MatmulConfig& c) {
-  return fmt::format("{{Kernel::{}, {}, {}, {}, {}, {}, {}, {}}}",
-                     c.kernel == Kernel::kMma ? "kMma" : "kWgmma", c.tokens_per_tile,
-                     c.strips_per_tile, c.k_warps, c.k_parts, c.multicast, c.tiles_per_stage,
-                     c.num_stages);
+  std::string text = fmt::format(
+      "tuned({}, {}, {}, {}, {}, {}, {}", c.kernel == Kernel::kMma ? "kMma" : "kWgmma",
+      c.tokens_per_tile, c.strips_per_tile, c.k_warps, c.k_parts, c.tiles_per_stage, c.num_stages);
+  if (c.multicast != 1) text += fmt::format(", {}", c.multicast);
+  return text + ")";
 }
 
 }  // namespace unweight::bench

@@ -17,7 +17,7 @@ namespace unweight::bench {
 
 [[nodiscard]] std::string config_text(const gpu::MatmulConfig& config);
 [[nodiscard]] std::optional<gpu::MatmulConfig> parse_config(const std::string& text);
-/// The config as C++: {Kernel::kMma, 8, 7, 1, 1, 1, 1, 2, 6}, fields in their order but max_sms.
+/// The config as tuned_configs.h has it: "tuned(kMma, 8, 7, 1, 1, 2, 6)".
 [[nodiscard]] std::string config_initializer(const gpu::MatmulConfig& config);
 
 }  // namespace unweight::bench

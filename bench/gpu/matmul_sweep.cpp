@@ -18,9 +18,9 @@ namespace unweight::bench {
 namespace {
 
 constexpr TimeBudget kGlance{600, 300, 3};       // enough to see that a config is far off
-constexpr TimeBudget kLook{3'000, 400, 7};       // ranks what is left
-constexpr TimeBudget kStare{40'000, 1'000, 40};  // the best few, and the baseline
-constexpr double kFarOff = 1.25;                 // times the best so far
+constexpr TimeBudget kLook{3'000, 400, 12};      // ranks what is left
+constexpr TimeBudget kStare{40'000, 1'000, 42};  // the best few, and the baseline
+constexpr double kFarOff = 1.25;                 // times the best
 constexpr std::size_t kShown = 5;
 
 struct Tried {
@@ -30,17 +30,20 @@ struct Tried {
   /// What configs are ranked by: the dependent launch, where it was asked for.
   [[nodiscard]] double us() const { return (dependent ? dependent : plain)->us; }
 };
+bool is_faster(const Tried& a, const Tried& b) {
+  return a.us() < b.us();
+}
 
-std::string us_text(const std::optional<Timing>& timing, const std::vector<TimedPlan>& blas) {
+std::string us_text(const std::optional<Timing>& timing, const std::optional<BlasTime>& baseline) {
   if (!timing) return fmt::format("{:>18}", "-");
-  if (blas.empty()) return fmt::format("{:>18.2f}", timing->us);
-  return fmt::format("{:>9.2f} = {:.3f}x", timing->us, blas.front().us / timing->us);
+  if (!baseline) return fmt::format("{:>18.2f}", timing->us);
+  return fmt::format("{:>9.2f} = {:.3f}x", timing->us, baseline->us / timing->us);
 }
 
 class CaseSweep {
  public:
-  CaseSweep(FusedMatmul matmul, const MatmulArguments& arguments,
-            const std::vector<TimedPlan>& blas, const MatmulChecker* checker)
+  CaseSweep(FusedMatmul matmul, const MatmulArguments& arguments, const std::vector<BlasPlan>& blas,
+            const MatmulChecker* checker)
       : matmul_(matmul), arguments_(arguments), blas_(blas), checker_(checker) {}
 
   /// Nothing: it was wrong.
@@ -55,25 +58,26 @@ class CaseSweep {
       fmt::print("FAILED {}: {}\n", describe(matmul_), problem);
       return false;
     }
-    const Timing glance = matmul_.time(kGlance, arguments_.dependent);
-    if (glance.us > kFarOff * best_us_) return true;
-    tried_.push_back(timed(kLook));
-    best_us_ = std::min(best_us_, tried_.back().us());
+    const bool dependent = arguments_.dependent;
+    const Timing glance =
+        time_within(kGlance, matmul_.shape->stream(), matmul_.contestant(dependent));
+    Tried& tried = tried_.emplace_back();
+    tried.config = config;
+    (dependent ? tried.dependent : tried.plain) = glance;
     return true;
   }
 
-  /// The few best once more, longer; then all of them, the best first.
-  const std::vector<Tried>& finish() {
-    const auto faster = [](const Tried& a, const Tried& b) { return a.us() < b.us(); };
-    std::sort(tried_.begin(), tried_.end(), faster);
-    const std::size_t num_best = std::min(tried_.size(), kShown);
-    for (std::size_t i = 0; i < num_best; ++i) {
-      matmul_.config = tried_[i].config;
-      tried_[i] = timed(kStare);
-    }
-    std::sort(tried_.begin(), tried_.begin() + static_cast<std::ptrdiff_t>(num_best), faster);
-    return tried_;
+  /// Those that are not far off once more, in turns; then the few best, longer, with the baseline
+  /// among them.
+  void finish() {
+    std::sort(tried_.begin(), tried_.end(), is_faster);
+    const auto is_far_off = [&](const Tried& t) { return t.us() > kFarOff * tried_.front().us(); };
+    tried_.erase(std::find_if(tried_.begin(), tried_.end(), is_far_off), tried_.end());
+    time_first(tried_.size(), kLook, {});
+    baseline_ = time_first(std::min(tried_.size(), kShown), kStare, blas_);
   }
+  [[nodiscard]] const std::vector<Tried>& tried() const { return tried_; }  ///< the best first
+  [[nodiscard]] const std::optional<BlasTime>& baseline() const { return baseline_; }
 
  private:
   std::string problem_of_config() {
@@ -83,23 +87,38 @@ class CaseSweep {
     return started ? "" : started.error().message;
   }
 
-  Tried timed(const TimeBudget& budget) const {
-    Tried tried{matmul_.config, {}, {}};
-    if (arguments_.plain) tried.plain = matmul_.time(budget, false);
-    if (arguments_.dependent) tried.dependent = matmul_.time(budget, true);
-    return tried;
+  /// The first `count` and some plans of cuBLAS in turns; sorts the former.
+  std::optional<BlasTime> time_first(std::size_t count, const TimeBudget& budget,
+                                     const std::vector<BlasPlan>& blas) {
+    const MatmulShape& shape = *matmul_.shape;
+    std::vector<Contestant> contestants;
+    for (const BlasPlan& plan : blas) contestants.push_back(contestant_of(shape, matmul_.m, plan));
+    std::vector<FusedMatmul> matmuls(count, matmul_);  // contestants refer to them
+    for (std::size_t i = 0; i < count; ++i) {
+      matmuls[i].config = tried_[i].config;
+      if (arguments_.plain) contestants.push_back(matmuls[i].contestant(false));
+      if (arguments_.dependent) contestants.push_back(matmuls[i].contestant(true));
+    }
+    const std::vector<Timing> timings = time_in_turns(budget, shape.stream(), contestants);
+    std::size_t next = blas.size();
+    for (std::size_t i = 0; i < count; ++i) {
+      if (arguments_.plain) tried_[i].plain = timings[next++];
+      if (arguments_.dependent) tried_[i].dependent = timings[next++];
+    }
+    std::sort(tried_.begin(), tried_.begin() + static_cast<std::ptrdiff_t>(count), is_faster);
+    return baseline_of(blas, timings);
   }
 
   FusedMatmul matmul_;
   const MatmulArguments& arguments_;
-  const std::vector<TimedPlan>& blas_;
+  const std::vector<BlasPlan>& blas_;
   const MatmulChecker* checker_;
   std::vector<Tried> tried_;
-  double best_us_ = 1e30;
+  std::optional<BlasTime> baseline_;
 };
 
-void append_results(const FusedMatmul& matmul, const std::vector<Tried>& tried,
-                    const std::vector<TimedPlan>& blas, std::vector<MatmulResult>* results) {
+void append_results(const FusedMatmul& matmul, const CaseSweep& sweep,
+                    std::vector<MatmulResult>* results) {
   MatmulResult result;
   result.n = matmul.shape->n();
   result.k = matmul.shape->k();
@@ -107,8 +126,8 @@ void append_results(const FusedMatmul& matmul, const std::vector<Tried>& tried,
   result.format = gpu::weight_form_name(matmul.form);
   result.bits_per_weight = matmul.shape->bits_per_weight(matmul.form);
   result.stored_bytes = matmul.shape->stored_bytes(matmul.form);
-  if (!blas.empty()) result.baseline = BlasTime{blas.front().plan.name, blas.front().us};
-  for (const Tried& t : tried) {
+  result.baseline = sweep.baseline();
+  for (const Tried& t : sweep.tried()) {
     result.config = config_text(t.config);
     for (const auto& [path, timing] :
          {std::pair{kFusedPlain, t.plain}, std::pair{kFusedDependent, t.dependent}}) {
@@ -120,30 +139,27 @@ void append_results(const FusedMatmul& matmul, const std::vector<Tried>& tried,
   }
 }
 
-void print_best(const FusedMatmul& matmul, std::size_t num_candidates,
-                const std::vector<Tried>& tried, const std::vector<TimedPlan>& blas,
+void print_best(const FusedMatmul& matmul, std::size_t num_candidates, const CaseSweep& sweep,
                 double seconds) {
+  const std::vector<Tried>& tried = sweep.tried();
+  const std::optional<BlasTime>& baseline = sweep.baseline();
   fmt::print("{} x {}, M {}, {}: {} candidates, {} close, {:.1f} s", matmul.shape->n(),
              matmul.shape->k(), matmul.m, gpu::weight_form_name(matmul.form), num_candidates,
              tried.size(), seconds);
-  if (!blas.empty()) fmt::print("; {} {:.2f} us", blas.front().plan.name, blas.front().us);
+  if (baseline) fmt::print("; {} {:.2f} us", baseline->name, baseline->us);
   fmt::print("\n  {:>18}  {:>18}\n", "dependent us", "plain us");
   for (std::size_t i = 0; i < std::min(tried.size(), kShown); ++i)
-    fmt::print("  {}  {}  {}\n", us_text(tried[i].dependent, blas), us_text(tried[i].plain, blas),
-               config_text(tried[i].config));
+    fmt::print("  {}  {}  {}\n", us_text(tried[i].dependent, baseline),
+               us_text(tried[i].plain, baseline), config_text(tried[i].config));
   std::fflush(stdout);
 }
 
-std::string tuned_line(const FusedMatmul& matmul, const Tried& best,
-                       const std::vector<TimedPlan>& blas) {
-  std::string line = fmt::format("{{{}, {}, {}, WeightForm::{}, {}}},  // {:.1f} us",
-                                 matmul.shape->n(), matmul.shape->k(), matmul.m,
-                                 matmul.form == gpu::WeightForm::kPalette     ? "kPalette"
-                                 : matmul.form == gpu::WeightForm::kRadix     ? "kRadix"
-                                 : matmul.form == gpu::WeightForm::kExponents ? "kExponents"
-                                                                              : "kTiles",
-                                 config_initializer(best.config), best.us());
-  if (!blas.empty()) line += fmt::format(", {:.2f}x", blas.front().us / best.us());
+std::string tuned_line(const FusedMatmul& matmul, const CaseSweep& sweep) {
+  const Tried& best = sweep.tried().front();
+  std::string line = fmt::format(
+      "{{{}, {}, {}, {}, {}}},  // {}, {:.1f}", matmul.shape->n(), matmul.shape->k(), matmul.m,
+      matmul.m, config_initializer(best.config), gpu::weight_form_name(matmul.form), best.us());
+  if (sweep.baseline()) line += fmt::format(" ({:.1f})", sweep.baseline()->us);
   return line;
 }
 
@@ -166,27 +182,28 @@ std::vector<gpu::MatmulConfig> configs_for(const gpu::MatmulProblem& problem,
   return configs;
 }
 
-void sweep_form(FusedMatmul matmul, const std::vector<TimedPlan>& blas,
-                const MatmulChecker* checker, MatmulSweep* sweep) {
+void sweep_form(FusedMatmul matmul, const std::vector<BlasPlan>& blas, const MatmulChecker* checker,
+                MatmulSweep* sweep) {
   const auto start = std::chrono::steady_clock::now();
   const std::vector<gpu::MatmulConfig> configs = configs_for(matmul.problem(), *sweep);
   CaseSweep of_case(matmul, *sweep->arguments, blas, checker);
   for (const gpu::MatmulConfig& config : configs)
     if (!of_case.run(config)) ++sweep->num_failed;
-  const std::vector<Tried>& tried = of_case.finish();
+  if (of_case.tried().empty()) return;
+  of_case.finish();
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-  print_best(matmul, configs.size(), tried, blas, seconds.count());
-  append_results(matmul, tried, blas, &sweep->results);
-  if (!tried.empty()) sweep->tuned_lines.push_back(tuned_line(matmul, tried.front(), blas));
+  print_best(matmul, configs.size(), of_case, seconds.count());
+  append_results(matmul, of_case, &sweep->results);
+  sweep->tuned_lines.push_back(tuned_line(matmul, of_case));
 }
 
 }  // namespace
 
 void sweep_matmul_case(const MatmulShape& shape, std::uint64_t m, MatmulSweep* sweep) {
-  const std::vector<TimedPlan> blas = time_blas(shape, m, sweep->blas, kStare);
+  const std::vector<BlasPlan> blas = best_blas_plans(shape, m, sweep->blas);
   std::optional<MatmulChecker> checker;
   if (sweep->arguments->check)
-    checker.emplace(shape, m, blas.empty() ? nullptr : &blas[0].plan, sweep->arguments->dependent);
+    checker.emplace(shape, m, blas.empty() ? nullptr : &blas.front(), sweep->arguments->dependent);
   for (const gpu::WeightForm form : sweep->arguments->forms)
     sweep_form({&shape, form, {}, m}, blas, checker ? &*checker : nullptr, sweep);
 }
