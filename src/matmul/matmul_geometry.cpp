@@ -67,8 +67,8 @@ Result<void> check_fields(const MatmulProblem& problem, const MatmulConfig& c) {
   if (!is_one_of(c.tokens_per_tile, Counts{32, 64, 128, 256})) {
     return bad("tokens_per_tile of the wgmma kernel is not 32, 64, 128 or 256");
   }
-  if (c.k_warps != 1 && c.tokens_per_tile > kMostTokensOfKWarps) {
-    return bad("k_warps of the wgmma kernel is not 1 with tiles of 256 tokens");
+  if ((c.k_warps != 1 || c.tiles_per_stage != 1) && c.tokens_per_tile > kMostTokensOfKWarps) {
+    return bad("k_warps or tiles_per_stage of the wgmma kernel is not 1 with tiles of 256 tokens");
   }
   const std::uint32_t most = wgmma_max_groups(c.tokens_per_tile);
   if (wgmma_groups(c.strips_per_tile, c.k_warps) > most) {
@@ -201,8 +201,7 @@ Result<Geometry> geometry_of(const MatmulProblem& problem, const MatmulConfig& c
            sums_bytes(c, 2 * g.epilogue_tokens) <= ring) {
       g.epilogue_tokens *= 2;
     }
-    const std::uint32_t plain = is_wgmma ? consumer_warps(c) / 4 * kWgmmaPlainTokens * 128 : 0;
-    const std::uint32_t sums = std::max(sums_bytes(c, g.epilogue_tokens), plain);
+    const std::uint32_t sums = sums_bytes(c, g.epilogue_tokens);
     g.epilogue_offset = in_ring ? 0 : ring;
     g.scratch_offset = round_up(in_ring ? std::max(ring, sums) : ring + sums, 16);
     g.barrier_offset = g.scratch_offset + scratch;

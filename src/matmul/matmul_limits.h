@@ -74,7 +74,7 @@ static_assert([] {
                                                                         std::uint32_t k_warps) {
   return (strips + 3) / 4 * k_warps;
 }
-/// With tiles of 256 tokens, k_warps lack registers.
+/// With tiles of 256 tokens, k_warps lack registers; and a stage is one tile of K.
 inline constexpr std::uint32_t kMostTokensOfKWarps = 128;
 [[nodiscard]] constexpr std::uint32_t wgmma_max_strips(std::uint32_t tokens_per_tile,
                                                        std::uint32_t k_warps) {
@@ -82,8 +82,5 @@ inline constexpr std::uint32_t kMostTokensOfKWarps = 128;
 }
 /// It loads from a stage before it has left the one behind, and one must be on its way.
 inline constexpr std::uint32_t kMinWgmmaStages = 3;
-/// Tokens that its epilogue brings to shared memory at a time, as BF16. Few: a fifth stage fits
-/// beside them.
-inline constexpr std::uint32_t kWgmmaPlainTokens = 16;
 
 }  // namespace unweight::matmul

@@ -162,8 +162,10 @@ __device__ __forceinline__ void finish_tokens(const MatmulParams& params, const 
 
 /// Tokens that a warpgroup brings to shared memory at a time on their way to Y, as BF16, and bytes
 /// of 64 output features of them.
-inline constexpr std::uint32_t kPlainTokens = kWgmmaPlainTokens;
-inline constexpr std::uint32_t kPlainBlockBytes = kPlainTokens * 128;
+template <std::uint32_t kTokens>
+inline constexpr std::uint32_t kPlainTokens = kTokens / 2;
+template <std::uint32_t kTokens>
+inline constexpr std::uint32_t kPlainBlockBytes = kPlainTokens<kTokens> * 128;
 
 /// Stores a block of 64 output features, from `first_row` of the tile, straight from a warpgroup's
 /// accumulators: bias, one rounding, and rows of 128 bytes through shared memory (`buffer`, a
@@ -195,11 +197,14 @@ __device__ __forceinline__ void store_plain_block(const MatmulParams& params,
       buffer + (lane / 16 * 8 + lane % 8) * 128 + ((piece ^ lane % 8) * 16);
   // Lane of a store: piece lane % 8 of token lane / 8 of 4.
   const std::uint32_t row = first_n + lane % 8 * 8;
+  const std::uint32_t first_token = 4 * warp + lane / 8;
+  std::uint32_t m = item.first_token + first_token;
+  std::uint16_t* y = params.y + m * params.y_stride + row;
 #pragma unroll
-  for (std::uint32_t t = 0; t < kTokens; t += kPlainTokens) {
-    ptx::named_barrier(id, 128);
+  for (std::uint32_t t = 0; t < kTokens; t += kPlainTokens<kTokens>) {
+    if (t != 0) ptx::named_barrier(id, 128);  // the tokens before have left
 #pragma unroll
-    for (std::uint32_t j = 0; j < kPlainTokens / 16; ++j) {
+    for (std::uint32_t j = 0; j < kPlainTokens<kTokens> / 16; ++j) {
       std::uint32_t v[4];
 #pragma unroll
       for (std::uint32_t i = 0; i < 4; ++i) {
@@ -210,21 +215,22 @@ __device__ __forceinline__ void store_plain_block(const MatmulParams& params,
     }
     ptx::named_barrier(id, 128);
 #pragma unroll
-    for (std::uint32_t i = 0; i < kPlainTokens / 16; ++i) {
-      const std::uint32_t token = 16 * i + 4 * warp + lane / 8;
+    for (std::uint32_t i = 0; i < kPlainTokens<kTokens> / 16; ++i) {
+      const std::uint32_t token = 16 * i + first_token;
       const uint4 v = load_shared_16(buffer + token * 128 + ((lane % 8 ^ token % 8) * 16));
-      const std::uint32_t m = item.first_token + t + token;
-      if (m >= params.m || row >= end_n) continue;
-      std::uint16_t* const y = params.y + m * params.y_stride + row;
-      if (end_n - row >= 8) {
-        *reinterpret_cast<uint4*>(y) = v;
-      } else {
-        const std::uint32_t words[4] = {v.x, v.y, v.z, v.w};
+      if (m < params.m && row < end_n) {
+        if (end_n - row >= 8) {
+          *reinterpret_cast<uint4*>(y) = v;
+        } else {
+          const std::uint32_t words[4] = {v.x, v.y, v.z, v.w};
 #pragma unroll
-        for (std::uint32_t e = 0; e < 8; ++e) {
-          if (e < end_n - row) y[e] = static_cast<std::uint16_t>(words[e / 2] >> 16 * (e % 2));
+          for (std::uint32_t e = 0; e < 8; ++e) {
+            if (e < end_n - row) y[e] = static_cast<std::uint16_t>(words[e / 2] >> 16 * (e % 2));
+          }
         }
       }
+      m += 16;
+      y += 16 * params.y_stride;
     }
   }
 }

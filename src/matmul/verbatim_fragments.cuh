@@ -58,23 +58,23 @@ class VerbatimRows {
                                                        std::uint32_t chunk, std::uint32_t lane) {
     const std::uint32_t tiles = chunk < num_chunks ? next_.y : 0;
     first_ = next_.x;
-    if (chunk + 1 < num_chunks) {
-      next_ = ptx::load_global_8(index_entry(weights, num_chunks, chunk + 1));
-    } else {  // the matrix' last chunk ends where the rows do
-      next_ = {static_cast<std::uint32_t>(num_verbatim_rows(weights)), 0};
-    }
+    next_ = ptx::load_global_8(index_entry(weights, num_chunks, chunk + 1));
     load(weights, lane);
     return tiles;
   }
 
   /// By a whole warp: puts the verbatim rows of tile `wanted` of the chunk over its fragments,
-  /// a[k16 step][register]. Tiles ascend.
+  /// a[k16 step][register]. Tiles ascend. `is_last`: the chunk is the matrix' last one, which ends
+  /// where the rows do.
   __device__ __forceinline__ void patch(const WeightPointers& weights, std::uint32_t wanted,
-                                        std::uint32_t lane, std::uint32_t (&a)[layout::kSteps][4]) {
+                                        bool is_last, std::uint32_t lane,
+                                        std::uint32_t (&a)[layout::kSteps][4]) {
+    const std::uint32_t end =
+        is_last ? static_cast<std::uint32_t>(num_verbatim_rows(weights)) : next_.x;
     for (;;) {
-      const std::uint32_t mine = first_ + lane < next_.x
-                                     ? codec::verbatim_tile(static_cast<std::uint16_t>(position_))
-                                     : kNone;
+      const std::uint32_t mine =
+          first_ + lane < end ? codec::verbatim_tile(static_cast<std::uint16_t>(position_)) : kNone;
+      const bool is_over = __shfl_sync(~0u, mine, layout::kLanes - 1) > wanted;
       for (std::uint32_t left = __ballot_sync(~0u, mine == wanted); left != 0; left &= left - 1) {
         const int from = __ffs(static_cast<int>(left)) - 1;
         const auto row = static_cast<std::uint16_t>(__shfl_sync(~0u, position_, from));
@@ -90,7 +90,7 @@ class VerbatimRows {
         put_step<2>(step, is_mine, in_place, a[2]);
         put_step<3>(step, is_mine, in_place, a[3]);
       }
-      if (__shfl_sync(~0u, mine, layout::kLanes - 1) > wanted) return;
+      if (is_over) return;
       first_ += layout::kLanes;
       load(weights, lane);
     }
@@ -121,8 +121,9 @@ class VerbatimRows {
   }
 
   std::uint32_t first_ = 0;  ///< row of the window
-  uint2 next_;               ///< of the index: where the chunk ends, and what comes then
-  std::uint32_t position_;   ///< of this lane's row of the window
+  uint2 next_;  ///< of the index: where the chunk ends, and what comes then; there being no next
+                ///< chunk, anything
+  std::uint32_t position_;  ///< of this lane's row of the window
   uint2 exponents_;
 };
 

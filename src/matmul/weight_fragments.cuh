@@ -305,7 +305,7 @@ class StripDecoder {
         reload();
         stored_.decode_any(weights().record->palette, a);
       }
-      verbatim_.patch(weights(), in_chunk, lane, a);
+      verbatim_.patch(weights(), in_chunk, chunk + 1 >= num_chunks(), lane, a);
     }
     const std::uint32_t cols = params_.k - (tile_ - strip_tile_) * layout::kTileCols;
     if (cols < layout::kTileCols) clear_padding(cols, lane, a);

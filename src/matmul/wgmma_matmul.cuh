@@ -52,6 +52,7 @@ class TileMultiplier {
   /// With two, a tile is decoded while the one before is multiplied.
   static constexpr std::uint32_t kSets = kTokens == 64 ? 1 : 2;
   using FragmentSets = Fragments[kSets];
+  static constexpr bool kIsTileAStage = kTokens > kMostTokensOfKWarps;
 
   __device__ __forceinline__ TileMultiplier(const MatmulParams& params, const ConsumerShare& share,
                                             std::uint32_t ring, std::uint32_t full,
@@ -75,25 +76,38 @@ class TileMultiplier {
   /// acc = this warpgroup's tiles of [begin, end) of strip `strip` of its matrix.
   __device__ __forceinline__ void run(std::uint32_t strip, std::uint32_t begin, std::uint32_t end,
                                       FragmentSets& a, float (&acc)[kTokens / 2]) {
-    const std::uint32_t num_tiles = (end - begin + k_warps() - 1 - k_warp_) / k_warps();
-    if (num_tiles != 0) {
+    std::uint32_t left = (end - begin + k_warps() - 1 - k_warp_) / k_warps();
+    if (left != 0) {
       decoder_.begin_strip(strip, begin + k_warp_, k_warps());
       decoder_.open_strip(lane_);
       decoder_.start_strip(lane_);
       arrive();
       load();
-      for (std::uint32_t i = 0; i < num_tiles; i += kSets) {
-        multiply(i + 1 == num_tiles, a[0], acc);
+      for (;;) {
+        multiply(a[0], acc);
+        if (--left == 0) break;
+        go_on();
         if constexpr (kSets == 2) {
-          if (i + 1 == num_tiles) break;
-          multiply(i + 2 == num_tiles, a[1], acc);
+          multiply(a[1], acc);
+          if (--left == 0) break;
+          go_on();
         }
       }
-      if constexpr (kSets == 2) {
-        ptx::wgmma_wait_group<0>();
-        release(used_up_);
-        used_up_ = kNoSlot;
-      }
+      ptx::wgmma_wait_group<0>();
+      release(used_up_);
+      used_up_ = kNoSlot;
+    }
+  }
+  /// The stage that the last tile was in, in shared memory: held until leave().
+  [[nodiscard]] __device__ __forceinline__ std::uint32_t stage() const {
+    return ring_ + place_.slot * params_.stage_bytes;
+  }
+  /// To the end of the item that run() was for.
+  __device__ __forceinline__ void leave(std::uint32_t begin, std::uint32_t end) {
+    if (end - begin > k_warp_) {
+      release(place_.slot);
+      place_.advance(params_.num_stages);
+      tile_in_stage_ = k_warp_;
     }
     // The last stage has too few tiles for this warpgroup.
     const std::uint32_t rest = (end - begin) % params_.tiles_per_stage;
@@ -110,34 +124,38 @@ class TileMultiplier {
   }
 
  private:
-  /// The tile at hand is multiplied, and the next one, if there is one, loaded. The products may
-  /// still be under way afterwards; those of the tile before are not.
-  __device__ __forceinline__ void multiply(bool is_last, Fragments& a, float (&acc)[kTokens / 2]) {
-    const std::uint32_t tokens =
-        ring_ + place_.slot * params_.stage_bytes + map_.tokens(tile_in_stage_);
-    const std::uint32_t before = used_up_;  // a stage whose last products are under way
-    used_up_ = kNoSlot;
+  /// The products of the tile at hand are under way afterwards.
+  __device__ __forceinline__ void multiply(Fragments& a, float (&acc)[kTokens / 2]) {
+    const std::uint32_t tokens = ptx::warp_uniform((stage() + map_.tokens(tile_in_stage_)) / 16);
     decoder_.decode(lane_, a, [&] { load(); });
+    if constexpr (kIsTileAStage) {  // the answer comes while products are asked for
+      RingPlace next = place_;
+      next.advance(params_.num_stages);
+      next_is_full_ = ptx::mbarrier_test(full_ + 8 * next.slot, next.parity);
+    }
     ptx::wgmma_fence();
 #pragma unroll
     for (std::uint32_t s = 0; s < layout::kSteps; ++s) {
-      ptx::wgmma_m64k16<kTokens>(acc, a[s], ptx::wgmma_descriptor(tokens / 16 + 2 * s));
+      ptx::wgmma_m64k16<kTokens>(acc, a[s], ptx::wgmma_descriptor(tokens + 2 * s));
     }
     ptx::wgmma_commit_group();
+  }
+  /// To the next tile, which is loaded. Products of the tile before the last one are over then.
+  __device__ __forceinline__ void go_on() {
+    std::uint32_t leaving = kNoSlot;  // a stage whose last products are under way
     tile_in_stage_ += k_warps();
-    if (tile_in_stage_ >= params_.tiles_per_stage || is_last) {
-      used_up_ = place_.slot;
-      place_.advance(params_.num_stages);
+    if (kIsTileAStage || tile_in_stage_ >= params_.tiles_per_stage) {
+      leaving = place_.slot;
       tile_in_stage_ = k_warp_;
-      if (!is_last) arrive();
+      place_.advance(params_.num_stages);
+      if (!next_is_full_) arrive();
     }
-    if (!is_last) load();
+    // BF16 tiles as they are loaded are registers of the products.
+    if constexpr (kForm != WeightForm::kTiles) load();
     ptx::wgmma_wait_group<kSets - 1>();
-    if constexpr (kSets == 2) {
-      release(before);
-    } else {
-      release(used_up_);
-    }
+    if constexpr (kForm == WeightForm::kTiles) load();
+    release(kSets == 2 ? used_up_ : leaving);
+    if constexpr (kSets == 2) used_up_ = leaving;
   }
 
   [[nodiscard]] __device__ __forceinline__ std::uint32_t k_warps() const {
@@ -147,9 +165,8 @@ class TileMultiplier {
     ptx::mbarrier_wait(full_ + 8 * place_.slot, place_.parity);
   }
   __device__ __forceinline__ void load() {
-    const std::uint32_t stage = ring_ + place_.slot * params_.stage_bytes;
-    decoder_.load(stage + first_at_ + tile_in_stage_ * kFirstBytes<kForm>,
-                  stage + second_at_ + tile_in_stage_ * kSecondBytes<kForm>, lane_);
+    decoder_.load(stage() + first_at_ + tile_in_stage_ * kFirstBytes<kForm>,
+                  stage() + second_at_ + tile_in_stage_ * kSecondBytes<kForm>, lane_);
   }
   /// A stage may be filled again as far as this warp is concerned; with multicast, by either CTA.
   __device__ __forceinline__ void release(std::uint32_t slot) const {
@@ -168,6 +185,7 @@ class TileMultiplier {
   StripDecoder<kForm> decoder_;
   RingPlace place_;
   std::uint32_t tile_in_stage_, used_up_ = kNoSlot;
+  bool next_is_full_ = false;
 };
 
 template <WeightForm kForm, std::uint32_t kTokens>
@@ -221,11 +239,14 @@ __global__ void __launch_bounds__(128 * (wgmma_max_groups(kTokens) + 1), 1)
       multiplier.run(item.first_strip + mine.in_matrix, range.begin, range.end, a, acc);
 
       ptx::griddepcontrol_wait();
+      if (!params.y_is_plain) multiplier.leave(range.begin, range.end);
       if (params.y_is_plain) {
-        ptx::named_barrier(1, num_threads);  // the buffer may be the ring
+        ptx::named_barrier(1, num_threads);  // everybody has done with the stage that is the buffer
         store_plain_block<kTokens>(params, acc, item, warp / 4 * 4 * layout::kTileRows,
-                                   ptx::shared_address(sums) + warp / 4 * kPlainBlockBytes,
+                                   multiplier.stage() + warp / 4 * kPlainBlockBytes<kTokens>,
                                    2 + warp / 4, warp % 4, lane);
+        ptx::fence_proxy_async_shared();  // before it is filled again
+        multiplier.leave(range.begin, range.end);
         continue;
       }
       // Lane 4g+t of a fragment: output features g and g + 8, tokens 2t and 2t + 1.

@@ -116,8 +116,13 @@ struct StageMap {
   }
 };
 
-/// The warp that fills stages. Weights first, for as many stages as there are: they depend on no
-/// kernel before this one. Activations when those have ended; with multicast each CTA of the
+/// Stages whose weights are asked for behind the first activations: those of all stages at once, of
+/// all SMs, would be a queue of some microseconds in front of these.
+inline constexpr std::uint32_t kStagesWithTokens = 2;
+static_assert(kStagesWithTokens < kMinWgmmaStages);
+
+/// The warp that fills stages. Weights first, for nearly as many stages as there are: they depend
+/// on no kernel before this one. Activations when those have ended; with multicast each CTA of the
 /// cluster brings its share of the tokens to all of them.
 template <WeightForm kForm, std::uint32_t kTokens>
 class StageProducer {
@@ -141,7 +146,8 @@ class StageProducer {
             ? (share_.num_items - share_.first_item + share_.item_step - 1) / share_.item_step
             : 0;
     const std::uint32_t total = my_items * range_.num_stages(params_);
-    const std::uint32_t ahead = min(total, params_.num_stages);
+    const std::uint32_t room = min(total, params_.num_stages);
+    const std::uint32_t ahead = min(total, params_.num_stages - kStagesWithTokens);
     Cursor at = start();
     for (std::uint32_t i = 0; i < ahead; ++i) {
       fill_weights(at, i);
@@ -149,12 +155,13 @@ class StageProducer {
     }
     ptx::griddepcontrol_wait();
     at = start();
-    for (std::uint32_t i = 0; i < ahead; ++i) {
+    for (std::uint32_t i = 0; i < room; ++i) {
+      if (i >= ahead) fill_weights(at, i);
       fill_tokens(at, i);
       advance(at);
     }
     std::uint32_t slot = 0, parity = 0;
-    for (std::uint32_t i = ahead; i < total; ++i) {
+    for (std::uint32_t i = room; i < total; ++i) {
       ptx::mbarrier_wait(empty_ + 8 * slot, parity);
       fill_weights(at, slot);
       fill_tokens(at, slot);

@@ -18,6 +18,12 @@ __device__ __forceinline__ std::uint32_t keep(std::uint32_t value) {
   return __shfl_sync(~0u, value, static_cast<int>(threadIdx.x % 32));
 }
 
+/// The same value, which all lanes have, in a uniform register: what descriptors of products come
+/// from. By a whole warp.
+__device__ __forceinline__ std::uint32_t warp_uniform(std::uint32_t value) {
+  return __reduce_or_sync(~0u, value);
+}
+
 /// threadIdx.x, read here and now instead of being kept from before.
 __device__ __forceinline__ std::uint32_t thread_index() {
   std::uint32_t index;
@@ -77,6 +83,22 @@ __device__ __forceinline__ void mbarrier_wait(std::uint32_t barrier, std::uint32
       "}\n" ::"r"(barrier),
       "r"(parity), "r"(kNanoseconds)
       : "memory");
+}
+
+/// Whether the phase is over, without waiting: to be asked early, and waited for where not.
+[[nodiscard]] __device__ __forceinline__ bool mbarrier_test(std::uint32_t barrier,
+                                                            std::uint32_t parity) {
+  std::uint32_t is_over;
+  asm volatile(
+      "{\n"
+      ".reg .pred over;\n"
+      "mbarrier.test_wait.parity.shared::cta.b64 over, [%1], %2;\n"
+      "selp.u32 %0, 1, 0, over;\n"
+      "}\n"
+      : "=r"(is_over)
+      : "r"(barrier), "r"(parity)
+      : "memory");
+  return is_over != 0;
 }
 
 /// `bytes`, both addresses: multiples of 16. Arrives on `barrier` with its bytes.
