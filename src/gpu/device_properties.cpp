@@ -29,6 +29,13 @@ Result<LaunchLimits> launch_limits() {
                       static_cast<std::uint32_t>(reserved)};
 }
 
+Result<std::uint32_t> memory_bus_bits() {
+  int ordinal = 0;
+  UNWEIGHT_TRY_CUDA(cudaGetDevice(&ordinal));
+  UNWEIGHT_TRY_ASSIGN(const int bits, attribute(cudaDevAttrGlobalMemoryBusWidth, ordinal));
+  return static_cast<std::uint32_t>(bits);
+}
+
 Result<DeviceInfo> usable_device(int ordinal) {
   int count = 0;
   UNWEIGHT_TRY_CUDA(cudaGetDeviceCount(&count));

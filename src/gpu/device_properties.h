@@ -21,6 +21,9 @@ struct LaunchLimits {
 /// Of the current device. A few cheap attribute queries; allowed while a graph is captured.
 Result<LaunchLimits> launch_limits();
 
+/// Width of the current device's memory bus, in bits: 5120 of an H100 SXM, 6144 of an H200.
+Result<std::uint32_t> memory_bus_bits();
+
 /// Device `ordinal` if the kernels run on it; else kUnsupported, saying why.
 Result<DeviceInfo> usable_device(int ordinal);
 

@@ -200,17 +200,22 @@ void consider_wgmma(const MatmulProblem& problem, const DeviceShape& device, std
   }
 }
 
-/// A tuned config of exactly this problem, or null.
+/// The tuned config of exactly this problem that is most to the point, or null.
 const MatmulConfig* tuned_config(const MatmulProblem& p, const DeviceShape& device,
                                  std::uint32_t max_sms) {
-  if (device.num_sms != kTunedNumSms || max_sms != 0 || p.swiglu ||
-      (p.form != gpu::WeightForm::kPalette && p.form != gpu::WeightForm::kRadix)) {
-    return nullptr;
-  }
+  if (device.num_sms != kTunedNumSms || max_sms != 0 || p.swiglu) return nullptr;
+  const TunedConfig* best = nullptr;
+  int best_fit = 0;
   for (const TunedConfig& t : kTunedConfigs) {
-    if (t.n == p.n && t.k == p.k && t.min_m <= p.m && p.m <= t.max_m) return &t.config;
+    if (t.n != p.n || t.k != p.k || p.m < t.min_m || t.max_m < p.m) continue;
+    if (t.form != p.form && p.form != gpu::WeightForm::kRadix) continue;
+    const int fit = 1 + 2 * (t.form == p.form) + (t.card == device.memory_bus_bits);
+    if (fit > best_fit) {
+      best = &t;
+      best_fit = fit;
+    }
   }
-  return nullptr;
+  return best == nullptr ? nullptr : &best->config;
 }
 
 /// Up to here the mma kernel is the faster one.

@@ -36,7 +36,8 @@ Error bad(std::string what) {
 
 Result<matmul::DeviceShape> device_shape() {
   UNWEIGHT_TRY_ASSIGN(const LaunchLimits limits, launch_limits());
-  return matmul::DeviceShape{limits.num_sms, limits.max_shared_bytes};
+  UNWEIGHT_TRY_ASSIGN(const std::uint32_t bus, memory_bus_bits());
+  return matmul::DeviceShape{limits.num_sms, limits.max_shared_bytes, bus};
 }
 
 Result<void> check_section(const void* section, const char* name) {
