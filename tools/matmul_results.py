@@ -121,8 +121,9 @@ cuBLAS, and bit for bit against a second run and between forms of the weights.
 {machine_section(result, file)}
 A time is that of one launch among many back to back in a CUDA graph, over copies of the weights that four times
 the L2 cache does not hold: the median of the replays. Speed-ups are over the fastest of cublasGemmEx and the 8
-first heuristics of cuBLASLt on BF16 weights, same run, same way to time, 64 MiB of workspace. A *dependent*
-launch fetches weights while the kernel before it still runs. M: tokens.
+first heuristics of cuBLASLt on BF16 weights, same run, same way to time, 64 MiB of workspace; all of a case take
+turns, without a pause (runs before commit 6a2cafb: one after the other). A *dependent* launch fetches weights while
+the kernel before it still runs. M: tokens.
 {against}
 {drawn}
 ## By number of tokens

@@ -218,9 +218,10 @@ def main(arguments):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--results", type=Path, default=ROOT / "bench/results")
     parser.add_argument("--docs", type=Path, default=ROOT / "docs/results")
+    parser.add_argument("--matmul-gpu", default="", help="h100, h200: of this one only")
     args = parser.parse_args(arguments)
     codec = newest_gpu_results(args.results, "codec")
-    matmul = newest_gpu_results(args.results, "matmul")
+    matmul = newest_gpu_results(args.results, "matmul", args.matmul_gpu)
     if codec is None and matmul is None:
         print(f"results: no <date>-<gpu>-codec.json or -matmul.json in {args.results}", file=sys.stderr)
         return 1

@@ -5,8 +5,9 @@ import json
 import os
 
 
-def newest_gpu_results(folder, name):
-    for file in sorted(folder.glob(f"*-{name}.json"), reverse=True):
+def newest_gpu_results(folder, name, gpu=""):
+    """Of a GPU whose name in files begins with `gpu`."""
+    for file in sorted(folder.glob(f"????-??-??-{gpu}*-{name}.json"), reverse=True):
         result = json.loads(file.read_text(encoding="utf-8"))
         if "gpu" in result.get("machine", {}):
             return file, result

@@ -69,9 +69,9 @@ class ResultsTest(unittest.TestCase):
     def put(self, name, result):
         (self.results / name).write_text(json.dumps(result))
 
-    def run_it(self):
+    def run_it(self, *more):
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-            return results.main(["--results", str(self.results), "--docs", str(self.docs)])
+            return results.main(["--results", str(self.results), "--docs", str(self.docs), *more])
 
     def page(self):
         self.assertEqual(self.run_it(), 0)
@@ -134,6 +134,13 @@ class ResultsTest(unittest.TestCase):
         self.put("2026-01-02-h100-codec.json", part)
         self.assertIn("None were run", self.page())
         self.assertEqual([file.name for file in self.docs.iterdir()], ["codec.md"])
+
+    def test_matmul_of_one_gpu(self):
+        self.put("2026-01-02-h100-matmul.json", MATMUL_RESULT)
+        self.put("2026-01-02-h200-matmul.json", MATMUL_RESULT)
+        for arguments, name in (([], "h200"), (["--matmul-gpu", "h100"], "h100")):
+            self.assertEqual(self.run_it(*arguments), 0)
+            self.assertIn(f"2026-01-02-{name}-matmul.json", (self.docs / "matmul.md").read_text())
 
     def test_matmul(self):
         self.put("2026-01-02-h100-matmul.json", MATMUL_RESULT)

@@ -11,8 +11,9 @@
 // Every result is checked before it is timed: against plain loops and cuBLAS, against a second run,
 // and bit for bit between forms. A time is that of one launch among many back to back in a CUDA
 // graph, over copies of the weights that four times the L2 cache does not hold: median of replays,
-// about 60 ms of device time a case. --config forces one (matmul_config_text.h); with --sweep,
-// several are what is tried. With FOLDER, the results go to FOLDER/<date>-<gpu>-matmul.json.
+// about 60 ms of device time for each way to do it, in turns (bounded_timing.h). --config forces
+// one (matmul_config_text.h); with --sweep, several are what is tried. With FOLDER, the results go
+// to FOLDER/<date>-<gpu>-matmul.json.
 // --sweep looks for the best configs instead; it writes FOLDER/sweep.json and prints lines for the
 // table of tuned configs. Exit code 77: no device, nothing ran; 1: something was wrong.
 #include <fmt/format.h>
@@ -40,7 +41,8 @@ using namespace unweight::bench;
 
 constexpr const char* kWhat =
     "Y = X W^T from compressed weights; us: one launch in a CUDA graph over copies that no cache "
-    "holds, median of replays; baseline: the fastest of cublasGemmEx and 8 heuristics of cuBLASLt; "
+    "holds, in turns, median of replays; baseline: the fastest of cublasGemmEx and 8 heuristics of "
+    "cuBLASLt; "
     "speedup: baseline_us / us; bits_per_weight: device memory, record and alignment included";
 
 std::unique_ptr<BlasBaseline> make_baseline(const MatmulArguments& arguments) {
