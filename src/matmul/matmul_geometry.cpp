@@ -95,9 +95,11 @@ std::uint32_t sums_bytes(const MatmulConfig& c, std::uint32_t tokens) {
   return c.k_warps * (tokens + received) * (c.strips_per_tile * layout::kTileRows + 4) * 4;
 }
 
-/// Rows of a tile of activations in the mma kernel's shared memory.
+/// Rows of a tile of activations in the mma kernel's shared memory: all that the kernel reads, but
+/// for one or two tokens in a tile of 8, which reads them again and again.
 std::uint32_t token_rows(const MatmulProblem& problem, const MatmulConfig& c) {
-  if (problem.m <= 2) return std::max<std::uint32_t>(1, static_cast<std::uint32_t>(problem.m));
+  if (problem.m <= 2 && c.tokens_per_tile == 8)
+    return std::max<std::uint32_t>(1, static_cast<std::uint32_t>(problem.m));
   return c.tokens_per_tile;
 }
 
