@@ -7,6 +7,7 @@
 #include "bench_machine.h"
 
 namespace unweight::bench {
+
 TimedEvent::TimedEvent() {
   cudaEvent_t event = nullptr;
   require(cudaEventCreate(&event), "cudaEventCreate");

@@ -26,6 +26,7 @@ struct Sampling {
   std::uint32_t num_samples = 50;
 };
 
+/// An event of a stream that keeps the time.
 class TimedEvent {
  public:
   TimedEvent();

@@ -27,15 +27,7 @@ struct CaseTimings {
   std::vector<Contestant> contestants;
   std::vector<MatmulResult> results;
 
-  void add(const MatmulShape& shape, std::uint64_t m, WeightForm form, const char* path,
-           std::string config, Contestant contestant) {
-    MatmulResult result;
-    result.n = shape.n();
-    result.k = shape.k();
-    result.m = m;
-    result.format = gpu::weight_form_name(form);
-    result.bits_per_weight = shape.bits_per_weight(form);
-    result.stored_bytes = shape.stored_bytes(form);
+  void add(MatmulResult result, const char* path, std::string config, Contestant contestant) {
     result.path = path;
     result.config = std::move(config);
     results.push_back(std::move(result));
@@ -62,8 +54,9 @@ Result<void> FusedMatmul::try_run(std::uint32_t copy, std::uint32_t which, bool 
 }
 
 Contestant FusedMatmul::contestant(bool dependent) const {
-  return {shape->num_copies(), [this, dependent](std::uint32_t copy, cudaStream_t stream) {
-            require(try_run(copy, 0, dependent, stream), describe(*this).c_str());
+  return {shape->num_copies(),
+          [this, dependent, name = describe(*this)](std::uint32_t copy, cudaStream_t stream) {
+            require(try_run(copy, 0, dependent, stream), name.c_str());
           }};
 }
 
@@ -136,6 +129,17 @@ std::string MatmulChecker::problem_of(const FusedMatmul& matmul) const {
 
 // ---- a case -------------------------------------------------------------------------------------
 
+MatmulResult result_of(const MatmulShape& shape, std::uint64_t m, WeightForm form) {
+  MatmulResult result;
+  result.n = shape.n();
+  result.k = shape.k();
+  result.m = m;
+  result.format = gpu::weight_form_name(form);
+  result.bits_per_weight = shape.bits_per_weight(form);
+  result.stored_bytes = shape.stored_bytes(form);
+  return result;
+}
+
 std::vector<BlasPlan> best_blas_plans(const MatmulShape& shape, std::uint64_t m,
                                       BlasBaseline* blas) {
   if (blas == nullptr) return {};
@@ -198,12 +202,12 @@ void run_matmul_case(const MatmulShape& shape, std::uint64_t m, MatmulRun* run) 
     }
     for (const bool dependent : {false, true}) {
       if (!(dependent ? arguments.dependent : arguments.plain)) continue;
-      timings.add(shape, m, form, dependent ? kFusedDependent : kFusedPlain,
+      timings.add(result_of(shape, m, form), dependent ? kFusedDependent : kFusedPlain,
                   config_text(matmul.config), matmul.contestant(dependent));
     }
   }
   if (!blas.empty() && m >= kFewestTokensForDecode && arguments.has(WeightForm::kPalette))
-    timings.add(shape, m, WeightForm::kPalette, kDecodeThenBlas, blas.front().name,
+    timings.add(result_of(shape, m, WeightForm::kPalette), kDecodeThenBlas, blas.front().name,
                 decode_then_blas(shape, m, blas.front()));
 
   const std::vector<Timing> timed = time_in_turns(run->budget, shape.stream(), timings.contestants);

@@ -62,6 +62,9 @@ class MatmulChecker {
   gpu::DeviceBuffer blas_y_;  // empty without cuBLAS
 };
 
+/// What is known of a result before anything is timed.
+[[nodiscard]] MatmulResult result_of(const MatmulShape& shape, std::uint64_t m,
+                                     gpu::WeightForm form);
 /// The fastest few plans of cuBLAS by a short trial, the best first. Empty: no cuBLAS.
 [[nodiscard]] std::vector<BlasPlan> best_blas_plans(const MatmulShape& shape, std::uint64_t m,
                                                     BlasBaseline* blas);

@@ -42,8 +42,8 @@ using namespace unweight::bench;
 constexpr const char* kWhat =
     "Y = X W^T from compressed weights; us: one launch in a CUDA graph over copies that no cache "
     "holds, in turns, median of replays; baseline: the fastest of cublasGemmEx and 8 heuristics of "
-    "cuBLASLt; "
-    "speedup: baseline_us / us; bits_per_weight: device memory, record and alignment included";
+    "cuBLASLt; speedup: baseline_us / us; bits_per_weight: device memory, record and alignment "
+    "included";
 
 std::unique_ptr<BlasBaseline> make_baseline(const MatmulArguments& arguments) {
   if (!arguments.baseline) return nullptr;
@@ -93,7 +93,7 @@ std::uint32_t run_sweep(const MatmulArguments& arguments, const Machine& machine
   MatmulSweep sweep;
   sweep.arguments = &arguments;
   sweep.blas = blas;
-  sweep.num_sms = machine.num_sms;
+  sweep.machine = &machine;
   const std::string path = arguments.results + "/sweep.json";
   for_each_case(
       arguments, machine, blas != nullptr, [&](const MatmulShape& shape, std::uint64_t m) {

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 #include <chrono>
 #include <cstdio>
 #include <optional>
@@ -119,13 +120,7 @@ class CaseSweep {
 
 void append_results(const FusedMatmul& matmul, const CaseSweep& sweep,
                     std::vector<MatmulResult>* results) {
-  MatmulResult result;
-  result.n = matmul.shape->n();
-  result.k = matmul.shape->k();
-  result.m = matmul.m;
-  result.format = gpu::weight_form_name(matmul.form);
-  result.bits_per_weight = matmul.shape->bits_per_weight(matmul.form);
-  result.stored_bytes = matmul.shape->stored_bytes(matmul.form);
+  MatmulResult result = result_of(*matmul.shape, matmul.m, matmul.form);
   result.baseline = sweep.baseline();
   for (const Tried& t : sweep.tried()) {
     result.config = config_text(t.config);
@@ -154,11 +149,17 @@ void print_best(const FusedMatmul& matmul, std::size_t num_candidates, const Cas
   std::fflush(stdout);
 }
 
-std::string tuned_line(const FusedMatmul& matmul, const CaseSweep& sweep) {
+/// As tuned_configs.h has it, of this M alone. `card`: "h100".
+std::string tuned_line(const std::string& card, const FusedMatmul& matmul, const CaseSweep& sweep) {
+  const auto constant = [](std::string name) {
+    name.front() = static_cast<char>(std::toupper(static_cast<unsigned char>(name.front())));
+    return "k" + name;
+  };
   const Tried& best = sweep.tried().front();
-  std::string line = fmt::format(
-      "{{{}, {}, {}, {}, {}}},  // {}, {:.1f}", matmul.shape->n(), matmul.shape->k(), matmul.m,
-      matmul.m, config_initializer(best.config), gpu::weight_form_name(matmul.form), best.us());
+  std::string line = fmt::format("{{{}, {}, {}, {}, {}, {}, {}}},  // {:.1f}", constant(card),
+                                 constant(gpu::weight_form_name(matmul.form)), matmul.shape->n(),
+                                 matmul.shape->k(), matmul.m, matmul.m,
+                                 config_initializer(best.config), best.us());
   if (sweep.baseline()) line += fmt::format(" ({:.1f})", sweep.baseline()->us);
   return line;
 }
@@ -169,7 +170,7 @@ std::vector<gpu::MatmulConfig> configs_for(const gpu::MatmulProblem& problem,
   const MatmulArguments& arguments = *sweep.arguments;
   std::vector<gpu::MatmulConfig> configs;
   if (arguments.configs.empty()) {
-    configs = matmul_candidates(problem, sweep.num_sms, arguments.kernel);
+    configs = matmul_candidates(problem, sweep.machine->num_sms, arguments.kernel);
   } else {
     for (const gpu::MatmulConfig& config : arguments.configs)
       if (gpu::can_implement(problem, config)) configs.push_back(config);
@@ -194,7 +195,7 @@ void sweep_form(FusedMatmul matmul, const std::vector<BlasPlan>& blas, const Mat
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
   print_best(matmul, configs.size(), of_case, seconds.count());
   append_results(matmul, of_case, &sweep->results);
-  sweep->tuned_lines.push_back(tuned_line(matmul, of_case));
+  sweep->tuned_lines.push_back(tuned_line(sweep->machine->short_name, matmul, of_case));
 }
 
 }  // namespace

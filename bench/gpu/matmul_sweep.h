@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "bench_machine.h"
 #include "blas_baseline.h"
 #include "matmul_options.h"
 #include "matmul_rows.h"
@@ -17,7 +18,7 @@ namespace unweight::bench {
 struct MatmulSweep {
   const MatmulArguments* arguments = nullptr;
   BlasBaseline* blas = nullptr;  ///< null: no baseline
-  std::uint32_t num_sms = 0;
+  const Machine* machine = nullptr;
   std::vector<MatmulResult> results;     ///< every config, every way to launch
   std::vector<std::string> tuned_lines;  ///< C++ of the best of each shape, M and form
   std::uint32_t num_failed = 0;          ///< candidates that were wrong or did not start

@@ -34,10 +34,13 @@ Error bad(std::string what) {
   return Error{ErrorCode::kInvalidArgument, std::move(what)};
 }
 
+/// All that a launch needs; which card it is, only a planner asks.
 Result<matmul::DeviceShape> device_shape() {
   UNWEIGHT_TRY_ASSIGN(const LaunchLimits limits, launch_limits());
-  UNWEIGHT_TRY_ASSIGN(const std::uint32_t bus, memory_bus_bits());
-  return matmul::DeviceShape{limits.num_sms, limits.max_shared_bytes, bus};
+  matmul::DeviceShape shape;
+  shape.num_sms = limits.num_sms;
+  shape.max_shared_bytes = limits.max_shared_bytes;
+  return shape;
 }
 
 Result<void> check_section(const void* section, const char* name) {
@@ -336,7 +339,8 @@ const char* weight_form_name(WeightForm form) {
 }
 
 Result<MatmulConfig> plan_matmul(const MatmulProblem& problem, const LaunchOptions& options) {
-  UNWEIGHT_TRY_ASSIGN(const matmul::DeviceShape device, device_shape());
+  UNWEIGHT_TRY_ASSIGN(matmul::DeviceShape device, device_shape());
+  UNWEIGHT_TRY_ASSIGN(device.memory_bus_bits, memory_bus_bits());
   return matmul::choose_config(problem, device, options.max_sms);
 }
 

@@ -16,7 +16,7 @@ namespace unweight::matmul {
 struct DeviceShape {
   std::uint32_t num_sms = 132;                  ///< H100 SXM, H200
   std::uint32_t max_shared_bytes = 227 * 1024;  ///< dynamic, one CTA
-  std::uint32_t memory_bus_bits = 6144;         ///< H200; an H100 SXM has 5120
+  std::uint32_t memory_bus_bits = 6144;         ///< H200; an H100 SXM has 5120. For planners
 };
 
 /// Shared memory that lets two CTAs be on an SM: the next kernel's while this one ends.

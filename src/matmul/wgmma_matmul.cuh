@@ -239,7 +239,6 @@ __global__ void __launch_bounds__(128 * (wgmma_max_groups(kTokens) + 1), 1)
       multiplier.run(item.first_strip + mine.in_matrix, range.begin, range.end, a, acc);
 
       ptx::griddepcontrol_wait();
-      if (!params.y_is_plain) multiplier.leave(range.begin, range.end);
       if (params.y_is_plain) {
         ptx::named_barrier(1, num_threads);  // everybody has done with the stage that is the buffer
         store_plain_block<kTokens>(params, acc, item, warp / 4 * 4 * layout::kTileRows,
@@ -249,6 +248,7 @@ __global__ void __launch_bounds__(128 * (wgmma_max_groups(kTokens) + 1), 1)
         multiplier.leave(range.begin, range.end);
         continue;
       }
+      multiplier.leave(range.begin, range.end);
       // Lane 4g+t of a fragment: output features g and g + 8, tokens 2t and 2t + 1.
       const auto put = [&](std::uint32_t first_token, std::uint32_t num_tokens) {
         if (!mine.has_strip || mine.in_matrix >= item.num_strips) return;
