@@ -41,10 +41,28 @@ __device__ __forceinline__ void place_exponents(std::uint32_t low, std::uint32_t
   return weights.verbatim_index + min(chunk, num_chunks - 1);
 }
 
+/// Exponents for a step's registers, where `is_step` says so: without a branch, which would cost
+/// more than what it saves.
+__device__ __forceinline__ void put_exponents(bool is_step, const std::uint32_t (&exponents)[4],
+                                              std::uint32_t (&a)[4]) {
+  const std::uint32_t mask = is_step ? 0x7f807f80u : 0;
+#pragma unroll
+  for (std::uint32_t r = 0; r < 4; ++r) a[r] = (a[r] & ~mask) | (exponents[r] & mask);
+}
+
 /// The verbatim rows of one strip in the order in which its tiles are decoded. Positions are
 /// clipped to the arrays, whatever the index says.
 class VerbatimRows {
  public:
+  /// Asks for what open_matrix() needs.
+  __device__ __forceinline__ void begin_matrix(const WeightPointers& weights) {
+    fits_ = ptx::load_global_1(&weights.record->outcome.fits);
+    num_rows_ = ptx::load_global_4(&weights.record->outcome.num_verbatim_rows);
+  }
+  __device__ __forceinline__ void open_matrix(const WeightPointers& weights) {
+    const auto room = static_cast<std::uint32_t>(weights.num_verbatim_rows);
+    num_rows_ = fits_ != 0 ? min(num_rows_, room) : room;
+  }
   /// Asks for what enter_chunk() needs of its first chunk.
   __device__ __forceinline__ void begin(const WeightPointers& weights, std::uint32_t num_chunks,
                                         std::uint32_t chunk) {
@@ -56,39 +74,39 @@ class VerbatimRows {
   __device__ __forceinline__ std::uint32_t enter_chunk(const WeightPointers& weights,
                                                        std::uint32_t num_chunks,
                                                        std::uint32_t chunk, std::uint32_t lane) {
-    const std::uint32_t tiles = chunk < num_chunks ? next_.y : 0;
+    const std::uint32_t tiles = next_.y;
     first_ = next_.x;
-    next_ = ptx::load_global_8(index_entry(weights, num_chunks, chunk + 1));
+    // Behind the last chunk there are no tiles and no rows.
+    if (chunk + 1 < num_chunks) {
+      next_ = ptx::load_global_8(weights.verbatim_index + chunk + 1);
+    } else {
+      next_ = {num_rows_, 0};
+    }
     load(weights, lane);
     return tiles;
   }
 
   /// By a whole warp: puts the verbatim rows of tile `wanted` of the chunk over its fragments,
-  /// a[k16 step][register]. Tiles ascend. `is_last`: the chunk is the matrix' last one, which ends
-  /// where the rows do.
+  /// a[k16 step][register]. Tiles ascend.
   __device__ __forceinline__ void patch(const WeightPointers& weights, std::uint32_t wanted,
-                                        bool is_last, std::uint32_t lane,
-                                        std::uint32_t (&a)[layout::kSteps][4]) {
-    const std::uint32_t end =
-        is_last ? static_cast<std::uint32_t>(num_verbatim_rows(weights)) : next_.x;
+                                        std::uint32_t lane, std::uint32_t (&a)[layout::kSteps][4]) {
     for (;;) {
-      const std::uint32_t mine =
-          first_ + lane < end ? codec::verbatim_tile(static_cast<std::uint16_t>(position_)) : kNone;
-      const bool is_over = __shfl_sync(~0u, mine, layout::kLanes - 1) > wanted;
-      for (std::uint32_t left = __ballot_sync(~0u, mine == wanted); left != 0; left &= left - 1) {
-        const int from = __ffs(static_cast<int>(left)) - 1;
-        const auto row = static_cast<std::uint16_t>(__shfl_sync(~0u, position_, from));
-        const std::uint32_t low = __shfl_sync(~0u, exponents_.x, from);
-        const std::uint32_t high = __shfl_sync(~0u, exponents_.y, from);
-        const bool is_mine = codec::verbatim_lane(row) == lane;
+      const std::uint32_t mine = first_ + lane < next_.x ? position_ >> 7 : kNone;
+      const bool is_over = __any_sync(~0u, mine > wanted);
+      for (std::uint32_t left = __ballot_sync(~0u, mine == wanted); left != 0;) {
+        const std::uint32_t from = 31 - static_cast<std::uint32_t>(__clz(static_cast<int>(left)));
+        left ^= 1u << from;
+        const std::uint32_t row = __shfl_sync(~0u, position_, static_cast<int>(from));
+        const std::uint32_t low = __shfl_sync(~0u, exponents_.x, static_cast<int>(from));
+        const std::uint32_t high = __shfl_sync(~0u, exponents_.y, static_cast<int>(from));
+        // Of this lane: its step << 5. Of another: no such number.
+        const std::uint32_t place = (row & 0x7f) ^ lane;
         std::uint32_t in_place[4];
         place_exponents(low, high, in_place);
-        // One of four branches, the same for the whole warp: registers cannot be indexed.
-        const std::uint32_t step = codec::verbatim_step(row);
-        put_step<0>(step, is_mine, in_place, a[0]);
-        put_step<1>(step, is_mine, in_place, a[1]);
-        put_step<2>(step, is_mine, in_place, a[2]);
-        put_step<3>(step, is_mine, in_place, a[3]);
+#pragma unroll
+        for (std::uint32_t step = 0; step < layout::kSteps; ++step) {
+          put_exponents(place == step << 5, in_place, a[step]);
+        }
       }
       if (is_over) return;
       first_ += layout::kLanes;
@@ -97,33 +115,20 @@ class VerbatimRows {
   }
 
  private:
-  template <std::uint32_t kStep>
-  __device__ __forceinline__ static void put_step(std::uint32_t step, bool is_mine,
-                                                  const std::uint32_t (&exponents)[4],
-                                                  std::uint32_t (&a)[4]) {
-    if (step != kStep) return;
-#pragma unroll
-    for (std::uint32_t r = 0; r < 4; ++r) {
-      a[r] = is_mine ? (a[r] & 0x807f807fu) | exponents[r] : a[r];
-    }
-    // Or a compiler makes one branch of the four, and an array in memory of the registers.
-    asm volatile("// step %0" ::"n"(kStep));
-  }
-
-  static constexpr std::uint32_t kNone = 0xffff;  ///< of a tile that no chunk has
+  static constexpr std::uint32_t kNone = 0xffff;  ///< above every tile
   /// The next 32 rows, one a lane; those behind the chunk's last one are not looked at.
   __device__ __forceinline__ void load(const WeightPointers& weights, std::uint32_t lane) {
-    position_ = kNone;
+    position_ = kNone << 7;
     const std::uint32_t row = first_ + lane;
-    if (row >= weights.num_verbatim_rows) return;
+    if (row >= num_rows_) return;
     position_ = __ldg(weights.verbatim_positions + row);
     exponents_ = __ldg(reinterpret_cast<const uint2*>(weights.verbatim_rows) + row);
   }
 
+  std::uint32_t fits_, num_rows_;
   std::uint32_t first_ = 0;  ///< row of the window
-  uint2 next_;  ///< of the index: where the chunk ends, and what comes then; there being no next
-                ///< chunk, anything
-  std::uint32_t position_;  ///< of this lane's row of the window
+  uint2 next_;               ///< of the index: where the chunk ends, and what comes then
+  std::uint32_t position_;   ///< of this lane's row of the window
   uint2 exponents_;
 };
 

@@ -64,9 +64,13 @@ __device__ __forceinline__ void exponents_of_run(std::uint32_t run_base, std::ui
 /// Sign and mantissa from `bytes`, exponents from `exponents`, whatever else is in them: one
 /// instruction wherever it stands.
 __device__ __forceinline__ std::uint32_t join(std::uint32_t bytes, std::uint32_t exponents) {
+#ifdef __CUDACC__
   std::uint32_t d;
   asm("lop3.b32 %0, %1, 0x807f807f, %2, 0xe2;" : "=r"(d) : "r"(bytes), "r"(exponents));
   return d;
+#else
+  return (bytes & 0x807f807fu) | (exponents & ~0x807f807fu);
+#endif
 }
 /// Puts sign and mantissa, 8 bytes, to the exponents.
 __device__ __forceinline__ void join_step(std::uint32_t low, std::uint32_t high,
@@ -224,19 +228,21 @@ class StripDecoder {
 
   /// `scratch`: kEscapeScratchBytes of the warp in shared memory, of kRadix.
   __device__ __forceinline__ void begin_matrix(std::uint32_t matrix, std::uint32_t scratch) {
-    matrix_ = matrix;
+    matrix_ = kForm == WeightForm::kRadix ? ptx::keep(matrix) : matrix;  // no spills
     scratch_ = scratch;
     if constexpr (kForm == WeightForm::kPalette || kForm == WeightForm::kRadix) {
       run_base_ = ptx::load_global_1(weights().record->palette.data());
     }
     if constexpr (kForm == WeightForm::kPalette) {
       is_run_ = ptx::load_global_1(&weights().record->palette_is_run);
+      verbatim_.begin_matrix(weights());
     }
   }
   __device__ __forceinline__ void open_matrix() {
     if constexpr (kForm == WeightForm::kPalette || kForm == WeightForm::kRadix) {
       run_base_ = ptx::keep(kernels::radix_base(run_base_));
     }
+    if constexpr (kForm == WeightForm::kPalette) verbatim_.open_matrix(weights());
   }
 
   /// `step`: 1 .. 31. The matrix has a tile.
@@ -301,14 +307,16 @@ class StripDecoder {
     const std::uint32_t in_chunk = tile_ % layout::kChunkTiles;
     const std::uint32_t chunk = tile_ / layout::kChunkTiles;
     if constexpr (kForm == WeightForm::kPalette) {
-      if (is_run_ == 0) {
+      if (is_run_ == 0) [[unlikely]] {
         reload();
         stored_.decode_any(weights().record->palette, a);
       }
-      verbatim_.patch(weights(), in_chunk, chunk + 1 >= num_chunks(), lane, a);
+      verbatim_.patch(weights(), in_chunk, lane, a);
     }
-    const std::uint32_t cols = params_.k - (tile_ - strip_tile_) * layout::kTileCols;
-    if (cols < layout::kTileCols) clear_padding(cols, lane, a);
+    if (params_.k % layout::kTileCols != 0) {
+      const std::uint32_t cols = params_.k - (tile_ - strip_tile_) * layout::kTileCols;
+      if (cols < layout::kTileCols) clear_padding(cols, lane, a);
+    }
     const std::uint32_t next = in_chunk + step_;
     if (next >= layout::kChunkTiles) enter_chunk(chunk + 1, next - layout::kChunkTiles, lane);
   }
