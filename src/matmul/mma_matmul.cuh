@@ -152,7 +152,7 @@ class WeightRing {
 /// Runs that a warp asks for at once when it starts; the others one by one, as these arrive. All at
 /// once, of all warps of all SMs, would be a queue of some microseconds, and whatever else is
 /// needed, activations first of all, would stand at its end.
-inline constexpr std::uint32_t kRunsAtOnce = 2;
+inline constexpr std::uint32_t kRunsAtOnce = 1;
 
 /// Brings activations, when the kernels before this one have ended. By one thread.
 ///   stage  [k_warps][tiles_per_run][token_rows][128 bytes]
