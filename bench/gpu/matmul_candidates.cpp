@@ -61,7 +61,8 @@ class Candidates {
             c.k_parts,
             c.multicast,
             c.tiles_per_stage,
-            c.num_stages};
+            c.num_stages,
+            c.stream_ctas};
   }
 
   MatmulProblem problem_;
@@ -120,6 +121,7 @@ void add_wgmma(const MatmulProblem& problem, std::uint32_t num_sms, Candidates* 
       std::set<std::uint32_t> tile_strips = strips_for(
           strips * divide_up(problem.m, tokens) * k_parts, num_sms, matmul::kMaxStripsPerTile);
       tile_strips.insert({4, 8});
+      tile_strips.insert(matmul::wgmma_max_strips(tokens, 1));  // stream-K evens out any height
       for (const std::uint32_t some : tile_strips) {
         c.strips_per_tile = some;
         for (const std::uint32_t k_warps : {1u, 2u, 3u, 4u}) {
@@ -129,6 +131,10 @@ void add_wgmma(const MatmulProblem& problem, std::uint32_t num_sms, Candidates* 
             for (const std::uint32_t tiles : {1u, 2u, 4u}) {
               c.tiles_per_stage = tiles * k_warps;
               candidates->add(c);
+              if (k_parts * multicast != 1) continue;
+              c.stream_ctas = num_sms;
+              candidates->add(c);
+              c.stream_ctas = 0;
             }
           }
         }

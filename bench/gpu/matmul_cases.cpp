@@ -49,6 +49,8 @@ Result<void> FusedMatmul::try_run(std::uint32_t copy, std::uint32_t which, bool 
                                   cudaStream_t stream) const {
   gpu::MatmulOptions options;
   options.dependent_launch = dependent;
+  options.workspace = shape->workspace().data();
+  options.workspace_bytes = shape->workspace().bytes();
   return gpu::matmul(shape->weights(form, copy), shape->x(m), shape->y(which, m), config, stream,
                      {}, options);
 }
@@ -183,9 +185,10 @@ void run_matmul_case(const MatmulShape& shape, std::uint64_t m, MatmulRun* run) 
   std::deque<FusedMatmul> matmuls;  // contestants refer to them
   for (const WeightForm form : arguments.forms) {
     FusedMatmul& matmul = matmuls.emplace_back(FusedMatmul{&shape, form, {}, m});
-    const Result<gpu::MatmulConfig> config = !arguments.configs.empty()
-                                                 ? Result<gpu::MatmulConfig>(arguments.configs[0])
-                                                 : gpu::plan_matmul(matmul.problem());
+    const Result<gpu::MatmulConfig> config =
+        !arguments.configs.empty()
+            ? Result<gpu::MatmulConfig>(arguments.configs[0])
+            : gpu::plan_matmul(matmul.problem(), {}, shape.workspace().bytes());
     if (config) matmul.config = config.value();
     const Result<void> runs =
         config ? gpu::can_implement(matmul.problem(), matmul.config) : Result<void>(config.error());

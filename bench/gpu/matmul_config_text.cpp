@@ -29,6 +29,8 @@ std::uint32_t* field_of(char letter, MatmulConfig* config) {
       return &config->num_stages;
     case 'm':
       return &config->max_sms;
+    case 'x':
+      return &config->stream_ctas;
     default:
       return nullptr;
   }
@@ -42,6 +44,7 @@ std::string config_text(const MatmulConfig& c) {
   if (c.multicast != 1) text += fmt::format(" c{}", c.multicast);
   text += fmt::format(" k{} d{}", c.tiles_per_stage, c.num_stages);
   if (c.max_sms != 0) text += fmt::format(" m{}", c.max_sms);
+  if (c.stream_ctas != 0) text += fmt::format(" x{}", c.stream_ctas);
   return text;
 }
 
@@ -64,7 +67,8 @@ std::string config_initializer(const MatmulConfig& c) {
       "tuned({}, {}, {}, {}, {}, {}, {}", c.kernel == Kernel::kMma ? "kMma" : "kWgmma",
       c.tokens_per_tile, c.strips_per_tile, c.k_warps, c.k_parts, c.tiles_per_stage, c.num_stages);
   if (c.multicast != 1) text += fmt::format(", {}", c.multicast);
-  return text + ")";
+  text += ")";
+  return c.stream_ctas == 0 ? text : fmt::format("streamed({}, {})", c.stream_ctas, text);
 }
 
 }  // namespace unweight::bench

@@ -12,6 +12,7 @@ using gpu::WeightForm;
 
 constexpr int kPoison = 0xa5;
 constexpr std::uint64_t kSeedOfX = 4711;
+constexpr std::uint64_t kWorkspaceBytes = 64 << 20;
 
 void copy_first_to_others(const RotatingBuffers& buffers, std::uint64_t bytes,
                           cudaStream_t stream) {
@@ -35,7 +36,10 @@ MatmulShape::MatmulShape(const MatmulArguments& arguments, WeightShape shape, bo
       num_copies_(copies_for(shape, l2_bytes)),
       palette_(original_, Family::kPalette, num_copies_, stream),
       x_(Weights::kNormal, arguments.most_tokens(), shape.k, stream),
-      decoded_(take(gpu::DeviceBuffer::allocate(original_.bytes()), "decoded weights")) {
+      decoded_(take(gpu::DeviceBuffer::allocate(original_.bytes()), "decoded weights")),
+      workspace_(take(gpu::DeviceBuffer::allocate(kWorkspaceBytes), "workspace")) {
+  require(gpu::prepare_matmul_workspace(workspace_.data(), workspace_.bytes(), stream),
+          "prepare_matmul_workspace");
   make_weights(Weights::kNormal, x_.rows, x_.cols, kSeedOfX, x_.memory.as<std::uint16_t>(), stream);
   for (gpu::DeviceBuffer& y : y_)
     y = take(gpu::DeviceBuffer::allocate(2 * arguments.most_tokens() * shape.n), "y");

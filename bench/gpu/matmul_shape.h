@@ -41,6 +41,8 @@ class MatmulShape {
   /// which: 0 or 1.
   [[nodiscard]] gpu::MutableDeviceMatrix y(std::uint32_t which, std::uint64_t m) const;
   void poison_y(std::uint32_t which, std::uint64_t m) const;
+  /// Enough for any config.
+  [[nodiscard]] const gpu::DeviceBuffer& workspace() const { return workspace_; }
 
  private:
   [[nodiscard]] std::uint64_t num_tiles() const;
@@ -54,7 +56,7 @@ class MatmulShape {
   std::optional<PackedCopies> radix_;
   std::optional<RotatingBuffers> tiles_, exponents_, rows_;
   Matrix x_;
-  gpu::DeviceBuffer decoded_, y_[2];
+  gpu::DeviceBuffer decoded_, y_[2], workspace_;
 };
 
 }  // namespace unweight::bench

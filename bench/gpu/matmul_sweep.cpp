@@ -165,8 +165,8 @@ std::string tuned_line(const std::string& card, const FusedMatmul& matmul, const
 }
 
 /// What the planner says today goes first: nothing much slower is looked at twice.
-std::vector<gpu::MatmulConfig> configs_for(const gpu::MatmulProblem& problem,
-                                           const MatmulSweep& sweep) {
+std::vector<gpu::MatmulConfig> configs_for(const FusedMatmul& matmul, const MatmulSweep& sweep) {
+  const gpu::MatmulProblem problem = matmul.problem();
   const MatmulArguments& arguments = *sweep.arguments;
   std::vector<gpu::MatmulConfig> configs;
   if (arguments.configs.empty()) {
@@ -175,7 +175,8 @@ std::vector<gpu::MatmulConfig> configs_for(const gpu::MatmulProblem& problem,
     for (const gpu::MatmulConfig& config : arguments.configs)
       if (gpu::can_implement(problem, config)) configs.push_back(config);
   }
-  const Result<gpu::MatmulConfig> planned = gpu::plan_matmul(problem);
+  const Result<gpu::MatmulConfig> planned =
+      gpu::plan_matmul(problem, {}, matmul.shape->workspace().bytes());
   if (!planned) return configs;
   const std::string text = config_text(planned.value());
   std::erase_if(configs, [&](const auto& config) { return config_text(config) == text; });
@@ -186,7 +187,7 @@ std::vector<gpu::MatmulConfig> configs_for(const gpu::MatmulProblem& problem,
 void sweep_form(FusedMatmul matmul, const std::vector<BlasPlan>& blas, const MatmulChecker* checker,
                 MatmulSweep* sweep) {
   const auto start = std::chrono::steady_clock::now();
-  const std::vector<gpu::MatmulConfig> configs = configs_for(matmul.problem(), *sweep);
+  const std::vector<gpu::MatmulConfig> configs = configs_for(matmul, *sweep);
   CaseSweep of_case(matmul, *sweep->arguments, blas, checker);
   for (const gpu::MatmulConfig& config : configs)
     if (!of_case.run(config)) ++sweep->num_failed;

@@ -14,9 +14,10 @@
 // The same weights give the same bits in every form under the same MatmulConfig, and from run to
 // run: no atomics, and the order of every sum is fixed by the config.
 //
-//   plan_matmul(problem, device limits) -> MatmulConfig     once for a shape
-//   workspace_bytes(problem, config)                        usually 0
-//   matmul(weights, x, y, config, ...)                      enqueues; capturable in CUDA graphs
+//   plan_matmul(problem, limits, workspace) -> MatmulConfig    once for a shape
+//   matmul_workspace_bytes(problem, x, config)              often 0; prepare_matmul_workspace()
+//   once matmul(weights, x, y, config, ...)                      enqueues; capturable in CUDA
+//   graphs
 #pragma once
 
 #include <cstddef>
@@ -72,19 +73,32 @@ struct MatmulConfig {
   std::uint32_t tiles_per_stage = 1;  ///< 64-column tiles of K in one stage of the pipeline
   std::uint32_t num_stages = 2;       ///< depth of the pipeline
   std::uint32_t max_sms = 0;          ///< at most so many CTAs at a time; 0: all SMs
+  /// kWgmma: stream-K. So many CTAs, at most one an SM, all get equally many tiles: output tiles
+  /// that not all of them would have one of are cut along K, and CTAs exchange their sums through
+  /// the workspace. 0: no output tile is cut so.
+  std::uint32_t stream_ctas = 0;
 };
 
 /// The planner's choice: tuned configs of a few shapes (src/matmul/tuned_configs.h), else a
-/// rule and a cost model.
+/// rule and a cost model. Stream-K (up to 1.6 times as fast for 64 tokens and more) is chosen only
+/// where `workspace_bytes` suffice for it: 18 MB do.
 /// Any n, k, m up to 2^20 (0 too). Errors: kInvalidArgument, kUnsupported.
 [[nodiscard]] Result<MatmulConfig> plan_matmul(const MatmulProblem& problem,
-                                               const LaunchOptions& options = {});
+                                               const LaunchOptions& options = {},
+                                               std::uint64_t workspace_bytes = 0);
 /// Why a config cannot run a problem, or success.
 [[nodiscard]] Result<void> can_implement(const MatmulProblem& problem, const MatmulConfig& config);
-/// Device scratch of a matmul. Not 0 only where x cannot be read by tensor copies: base not 16-byte
-/// aligned, or a stride that is no multiple of 8.
+/// Device scratch of a matmul: for stream-K (config.stream_ctas, up to 18 MB), and where x cannot
+/// be read by tensor copies: base not 16-byte aligned, or a stride that is no multiple of 8. Else
+/// 0.
 [[nodiscard]] std::uint64_t matmul_workspace_bytes(const MatmulProblem& problem,
-                                                   const DeviceMatrix& x);
+                                                   const DeviceMatrix& x,
+                                                   const MatmulConfig& config);
+/// The beginning of a workspace has to be zero when a matmul starts, and is zero again when it has
+/// ended: so this once for memory that is new, enqueued, and nothing else may write there later.
+/// Matmuls of one stream may share a workspace, those of several streams may not.
+[[nodiscard]] Result<void> prepare_matmul_workspace(std::byte* workspace,
+                                                    std::uint64_t workspace_bytes, Stream stream);
 
 /// Added before rounding; device pointers, null for none.
 struct MatmulEpilogue {
@@ -98,7 +112,7 @@ struct MatmulOptions {
   /// anything but weights (programmatic dependent launch). Only if that kernel does not write the
   /// weights.
   bool dependent_launch = false;
-  std::byte* workspace = nullptr;  ///< 256-byte aligned, matmul_workspace_bytes()
+  std::byte* workspace = nullptr;  ///< 256-byte aligned, matmul_workspace_bytes(), prepared
   std::uint64_t workspace_bytes = 0;
 };
 

@@ -48,14 +48,19 @@ struct Candidate {
 
 /// What a plan takes, in clocks of 1.7 GHz. Constants fitted to 1092 timings of a sweep over eleven
 /// matrices and 32 to 2048 tokens on an H100 (docs/kernels/wgmma-matmul.md), their ranking above
-/// all: within 3 % on average; what it picks is 0.4 % slower than the best that was tried.
+/// all: within 3 % on average; what it picks is 0.4 % slower than the best that was tried. Memory
+/// and stream-K: to 995 timings on an H200, within 11 %, picks within 2 %.
 constexpr double kStartClocks = 9807;  ///< launch, first stage, last output
-constexpr double kMemoryBytes = 13.0;  ///< of weights, an SM and clock, all SMs reading
-constexpr double kCacheBytes = 42.8;   ///< of activations and weights from the second-level cache
+/// Of weights, an SM and clock, all SMs reading.
+constexpr double memory_bytes(const DeviceShape& device) {
+  return device.memory_bus_bits >= kH200 ? 17.0 : 13.0;
+}
+constexpr double kCacheBytes = 42.8;  ///< of activations and weights from the second-level cache
 constexpr double kTileClocks = 506, kTileTokenClocks = 0.23;   ///< a warpgroup alone: latency
 constexpr double kBusyClocks = 180, kBusyTokenClocks = 1.115;  ///< what it takes of the SM's issue
 constexpr double kStageClocks = 185;
 constexpr double kExchangeClocks = 1602, kExchangeTokenClocks = 43.8;  ///< of k_parts
+constexpr double kCutClocks = 2200, kCutTokenClocks = 17;  ///< of stream-K: tokens by parts
 constexpr double kOutputClocks = 2184;
 /// Nothing hides quite behind what is slowest, what the busiest SM reads least, and each warpgroup
 /// more hides some of what others wait for.
@@ -65,22 +70,32 @@ double wgmma_clocks(const MatmulProblem& problem, const MatmulConfig& c, const G
                     const DeviceShape& device) {
   const double sms = c.max_sms == 0 ? device.num_sms : std::min(c.max_sms, device.num_sms);
   const double tokens = c.tokens_per_tile;
-  const double ctas = double(g.num_row_groups) * g.num_m_tiles * g.cluster_size;
-  const double rounds = std::ceil(ctas / sms);
+  const double items = double(g.num_row_groups) * g.num_m_tiles;
+  const double ctas = items * g.cluster_size;
   const double groups = wgmma_groups(c.strips_per_tile, c.k_warps);
   const double k_tiles = std::ceil(double(g.num_k_tiles) / c.k_parts);
+  // Of the busiest CTA: items that it ends, and tiles.
+  double outputs = std::ceil(ctas / sms), exchange = 0;
+  double tiles = outputs * k_tiles;
+  if (c.k_parts > 1) exchange = kExchangeClocks + kExchangeTokenClocks * tokens;
+  if (g.num_cut_ctas != 0) {
+    const double parts = std::ceil(g.num_cut_ctas / (items - g.num_whole_items));
+    exchange = kCutClocks + kCutTokenClocks * tokens * c.k_warps * parts;
+    outputs = g.num_rounds + 1;
+    tiles = g.num_rounds * k_tiles + g.cut_tiles_each + 1;
+  }
   const double tile = std::max(kTileClocks + kTileTokenClocks * tokens,
                                (kBusyClocks + kBusyTokenClocks * tokens) * groups);
-  const double compute = rounds * (k_tiles / c.k_warps * tile +
-                                   kStageClocks * k_tiles / c.tiles_per_stage + kOutputClocks);
-  const double weight_bytes = ctas * k_tiles * c.strips_per_tile * tile_bytes(problem.form);
+  const double compute =
+      tiles * (tile / c.k_warps + kStageClocks / c.tiles_per_stage) + outputs * kOutputClocks;
+  const double memory_clock = memory_bytes(device);
+  const double strip_bytes = c.strips_per_tile * tile_bytes(problem.form);
+  const double weight_bytes = ctas * k_tiles * strip_bytes;
   const double token_bytes = ctas * k_tiles * tokens * 128.0 / c.multicast;
-  const double memory = weight_bytes / g.num_m_tiles / sms / kMemoryBytes;
-  const double busiest =
-      rounds * k_tiles * c.strips_per_tile * tile_bytes(problem.form) / kMemoryBytes;
+  const double memory = weight_bytes / g.num_m_tiles / sms / memory_clock;
+  const double busiest = tiles * strip_bytes / memory_clock;
   const double cache = (weight_bytes + token_bytes) / sms / kCacheBytes;
-  return kStartClocks + (c.k_parts > 1 ? kExchangeClocks + kExchangeTokenClocks * tokens : 0) +
-         std::max({compute, memory, cache}) +
+  return kStartClocks + exchange + std::max({compute, memory, cache}) +
          kUnhidden * (compute * (1 - kHiddenByGroup * groups) + busiest + cache);
 }
 
@@ -161,11 +176,18 @@ std::uint32_t most_ctas_in_clusters(const DeviceShape& device, std::uint32_t siz
                      : device.num_sms * 28 / 33;
 }
 
-void consider_wgmma(const MatmulProblem& problem, const DeviceShape& device, std::uint32_t max_sms,
-                    Choice& choice) {
+/// Whether the workspace is large enough for a config; without stream-K it needs none.
+bool fits_workspace(const MatmulConfig& c, const PlanLimits& limits) {
+  return c.stream_ctas == 0 || cut_sums_bytes(c) + kSumFlagsBytes <= limits.workspace_bytes;
+}
+
+void consider_wgmma(const MatmulProblem& problem, const DeviceShape& device,
+                    const PlanLimits& limits, Choice& choice) {
+  const std::uint32_t max_sms = limits.max_sms;
   const std::uint64_t k_tiles = divide_up(problem.k, layout::kTileCols);
   const std::uint64_t num_strips =
       std::uint64_t{divide_up(problem.n, layout::kTileRows)} * (problem.swiglu ? 2 : 1);
+  const std::uint32_t sms = max_sms == 0 ? device.num_sms : std::min(max_sms, device.num_sms);
   MatmulConfig c;
   c.kernel = Kernel::kWgmma;
   c.max_sms = max_sms;
@@ -194,6 +216,10 @@ void consider_wgmma(const MatmulProblem& problem, const DeviceShape& device, std
             if (tiles != 1 && tiles <= k_warps) continue;  // the stage of one tile each, again
             c.tiles_per_stage = divide_up(tiles, k_warps) * k_warps;
             choice.consider(c, device.max_shared_bytes);
+            if (parts > 1) continue;
+            c.stream_ctas = sms;
+            if (fits_workspace(c, limits)) choice.consider(c, device.max_shared_bytes);
+            c.stream_ctas = 0;
           }
         }
       }
@@ -203,13 +229,14 @@ void consider_wgmma(const MatmulProblem& problem, const DeviceShape& device, std
 
 /// The tuned config of exactly this problem that is most to the point, or null.
 const MatmulConfig* tuned_config(const MatmulProblem& p, const DeviceShape& device,
-                                 std::uint32_t max_sms) {
-  if (device.num_sms != kTunedNumSms || max_sms != 0 || p.swiglu) return nullptr;
+                                 const PlanLimits& limits) {
+  if (device.num_sms != kTunedNumSms || limits.max_sms != 0 || p.swiglu) return nullptr;
   const TunedConfig* best = nullptr;
   int best_fit = 0;
   for (const TunedConfig& t : kTunedConfigs) {
     if (t.n != p.n || t.k != p.k || p.m < t.min_m || t.max_m < p.m) continue;
     if (t.form != p.form && p.form != gpu::WeightForm::kRadix) continue;
+    if (!fits_workspace(t.config, limits)) continue;
     const int fit = 1 + 2 * (t.form == p.form) + (t.card == device.memory_bus_bits);
     if (fit > best_fit) {
       best = &t;
@@ -225,17 +252,17 @@ constexpr std::uint64_t kMostTokensOfMma = 16;
 }  // namespace
 
 Result<MatmulConfig> choose_config(const MatmulProblem& problem, const DeviceShape& device,
-                                   std::uint32_t max_sms) {
-  if (const MatmulConfig* tuned = tuned_config(problem, device, max_sms)) {
+                                   const PlanLimits& limits) {
+  if (const MatmulConfig* tuned = tuned_config(problem, device, limits)) {
     if (geometry_of(problem, *tuned, device)) return *tuned;
   }
-  if (problem.m <= kMostTokensOfMma) return mma_config(problem, device, max_sms);
+  if (problem.m <= kMostTokensOfMma) return mma_config(problem, device, limits.max_sms);
   Choice choice(problem, device);
-  consider_wgmma(problem, device, max_sms, choice);
+  consider_wgmma(problem, device, limits, choice);
   if (choice.found()) return choice.config();
   // Nothing fits: say why, of the smallest there is.
   MatmulConfig c;
-  c.max_sms = max_sms;
+  c.max_sms = limits.max_sms;
   c.strips_per_tile = problem.swiglu ? 2 : 1;
   const Result<Geometry> g = geometry_of(problem, c, device);
   if (!g) return g.error();

@@ -27,6 +27,9 @@ constexpr std::uint64_t kTokens[] = {0,  1,   8,   9,   16,   17,   32,     33,
 constexpr WeightForm kForms[] = {WeightForm::kPalette, WeightForm::kExponents, WeightForm::kTiles,
                                  WeightForm::kRadix};
 
+/// What any plan needs at most.
+constexpr std::uint64_t kWorkspaceBytes = 18'000'000;
+
 template <typename F>
 void for_each_problem(F f) {
   for (const std::uint64_t n : kDimensions) {
@@ -50,14 +53,15 @@ bool is_same(const MatmulConfig& a, const MatmulConfig& b) {
   return a.kernel == b.kernel && a.tokens_per_tile == b.tokens_per_tile &&
          a.strips_per_tile == b.strips_per_tile && a.k_warps == b.k_warps &&
          a.k_parts == b.k_parts && a.multicast == b.multicast &&
-         a.tiles_per_stage == b.tiles_per_stage && a.num_stages == b.num_stages;
+         a.tiles_per_stage == b.tiles_per_stage && a.num_stages == b.num_stages &&
+         a.stream_ctas == b.stream_ctas;
 }
 
 TEST(ChooseConfig, EveryProblemHasAPlanThatFits) {
   const DeviceShape device;
   for_each_problem([&](const MatmulProblem& problem) {
     for (const std::uint32_t max_sms : {0u, 1u, 20u}) {
-      const auto config = choose_config(problem, device, max_sms);
+      const auto config = choose_config(problem, device, {max_sms, kWorkspaceBytes});
       ASSERT_TRUE(config.ok()) << name_of(problem) << ": " << config.error().message;
       const auto geometry = geometry_of(problem, *config, device);
       ASSERT_TRUE(geometry.ok()) << name_of(problem) << ": " << geometry.error().message;
@@ -78,7 +82,7 @@ TEST(ChooseConfig, TunedConfigsFitAndAreTaken) {
       const MatmulProblem problem{t.n, t.k, m, t.form, false};
       const auto geometry = geometry_of(problem, t.config, device);
       ASSERT_TRUE(geometry.ok()) << name_of(problem) << ": " << geometry.error().message;
-      const auto config = choose_config(problem, device, 0);
+      const auto config = choose_config(problem, device, {0, kWorkspaceBytes});
       ASSERT_TRUE(config.ok());
       EXPECT_TRUE(is_same(*config, t.config)) << name_of(problem);
     }
@@ -92,7 +96,7 @@ TEST(ChooseConfig, OtherCardsTunedConfigsAreBetterThanNone) {
   const auto& lines = kTunedConfigs;
   for (const TunedConfig& t : lines) {
     const MatmulProblem problem{t.n, t.k, t.max_m, t.form, false};
-    const auto config = choose_config(problem, device, 0);
+    const auto config = choose_config(problem, device, {0, kWorkspaceBytes});
     ASSERT_TRUE(config.ok());
     EXPECT_TRUE(std::any_of(std::begin(lines), std::end(lines), [&](const TunedConfig& other) {
       return other.n == t.n && other.k == t.k && other.form == t.form && other.min_m <= t.max_m &&
@@ -101,11 +105,33 @@ TEST(ChooseConfig, OtherCardsTunedConfigsAreBetterThanNone) {
   }
 }
 
+TEST(ChooseConfig, NoPlanTakesMoreWorkspaceThanThereIs) {
+  const DeviceShape device;
+  std::uint64_t num_streamed = 0, least = kWorkspaceBytes;
+  for (const std::uint64_t n : {4096u, 10240u, 14336u, 28672u}) {
+    for (const std::uint64_t m : {16u, 64u, 128u, 256u, 777u, 2048u}) {
+      const MatmulProblem problem{n, 4096 + n % 100, m, WeightForm::kPalette, false};
+      const auto with = choose_config(problem, device, {0, kWorkspaceBytes});
+      const auto without = choose_config(problem, device, {});
+      ASSERT_TRUE(with.ok() && without.ok());
+      EXPECT_EQ(without->stream_ctas, 0u);
+      if (with->stream_ctas == 0) continue;
+      ++num_streamed;
+      least = std::min(least, cut_sums_bytes(*with));
+      const auto less = choose_config(problem, device, {0, cut_sums_bytes(*with)});
+      ASSERT_TRUE(less.ok());
+      EXPECT_FALSE(is_same(*less, *with)) << name_of(problem) << ": the flags have no room";
+    }
+  }
+  EXPECT_GT(num_streamed, 3u);
+  EXPECT_GT(least, 1'000'000u);
+}
+
 // Every strip and every token is in exactly one output tile.
 TEST(ChooseConfig, TilesCoverTheOutput) {
   const DeviceShape device;
   for_each_problem([&](const MatmulProblem& problem) {
-    const auto config = choose_config(problem, device, 0);
+    const auto config = choose_config(problem, device, {0, kWorkspaceBytes});
     ASSERT_TRUE(config.ok());
     const auto g = geometry_of(problem, *config, device);
     ASSERT_TRUE(g.ok());
@@ -121,7 +147,7 @@ TEST(ChooseConfig, TilesCoverTheOutput) {
 
 TEST(ChooseConfig, SaysWhatIsTooLarge) {
   const auto config =
-      choose_config({std::uint64_t{1} << 21, 64, 1, WeightForm::kPalette, false}, {}, 0);
+      choose_config({std::uint64_t{1} << 21, 64, 1, WeightForm::kPalette, false}, {}, {});
   ASSERT_FALSE(config.ok());
   EXPECT_EQ(config.error().code, ErrorCode::kInvalidArgument);
   EXPECT_NE(config.error().message.find("2^20"), std::string::npos) << config.error().message;
@@ -160,7 +186,7 @@ TEST(MatmulGeometry, RadixBoxesAreAlignedAndItsScratchIsItsOwn) {
 
 TEST(MatmulGeometry, NamesTheFieldThatDoesNotFit) {
   const MatmulProblem problem{4096, 4096, 16, WeightForm::kPalette, false};
-  const auto good = choose_config(problem, {}, 0);
+  const auto good = choose_config(problem, {}, {});
   ASSERT_TRUE(good.ok());
   const auto refused = [&](const char* field, auto&& spoil) {
     MatmulConfig config = *good;

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <string>
@@ -26,7 +27,11 @@ using matmul::Geometry;
 using matmul::MatmulParams;
 using matmul::TensorMaps;
 
+/// A workspace:
+///   | flags of stream-K | sums of stream-K | aligned activations |
+/// The flags always have their place: they stay zero whoever else uses the workspace.
 constexpr std::size_t kWorkspaceAlignment = 256;
+static_assert(matmul::kSumFlagsBytes % kWorkspaceAlignment == 0);
 /// Tensor copies take strides below 2^40 bytes; no sum of offsets overflows either.
 constexpr std::uint64_t kMaxStrideElems = (std::uint64_t{1} << 39) - 1;
 
@@ -197,6 +202,12 @@ MatmulParams make_params(const Operands& o, const MatmulConfig& config, const Ge
   p.num_k_tiles = g.num_k_tiles;
   p.strips_per_tile = config.strips_per_tile;
   p.strips_each = config.strips_per_tile / g.num_matrices;
+  p.num_whole_items = g.num_whole_items;
+  p.num_consumer_warps = g.num_consumer_warps;
+  p.num_rounds = g.num_rounds;
+  p.num_cut_ctas = g.num_cut_ctas;
+  p.cut_tiles_each = g.cut_tiles_each;
+  p.num_larger_cuts = g.num_larger_cuts;
   p.num_row_groups = g.num_row_groups;
   p.group_strips = g.group_strips;
   p.num_larger_groups = g.num_larger_groups;
@@ -292,6 +303,16 @@ Result<TensorMaps> make_maps(const DeviceMatrix& x, const MatmulParams& params, 
   return maps;
 }
 
+Result<void> check_workspace(const MatmulOptions& options, std::uint64_t needed) {
+  if (needed == 0) return {};
+  if (options.workspace == nullptr || options.workspace_bytes < needed ||
+      !kernels::is_aligned(options.workspace, kWorkspaceAlignment)) {
+    return bad(fmt::format("a workspace of {} bytes, {}-byte aligned, is needed", needed,
+                           kWorkspaceAlignment));
+  }
+  return {};
+}
+
 Result<void> run(const Operands& operands, const MatmulConfig& config, Stream stream,
                  const MatmulOptions& options) {
   UNWEIGHT_TRY(check(operands));
@@ -301,18 +322,17 @@ Result<void> run(const Operands& operands, const MatmulConfig& config, Stream st
   if (problem.m == 0 || problem.n == 0) return {};
   DeviceMatrix x = operands.x;
   const bool align = problem.k != 0 && !matmul::readable_by_tensor_copies(x);
+  UNWEIGHT_TRY(check_workspace(options, matmul_workspace_bytes(problem, x, config)));
+  std::byte* const sums = options.workspace + matmul::kSumFlagsBytes;
   if (align) {
-    const std::uint64_t needed = matmul_workspace_bytes(problem, x);
-    if (options.workspace == nullptr || options.workspace_bytes < needed ||
-        !kernels::is_aligned(options.workspace, kWorkspaceAlignment)) {
-      return bad(fmt::format("x is not aligned: a workspace of {} bytes is needed", needed));
-    }
-    auto* const aligned = reinterpret_cast<std::uint16_t*>(options.workspace);
+    auto* const aligned = reinterpret_cast<std::uint16_t*>(sums + matmul::cut_sums_bytes(config));
     UNWEIGHT_TRY(cuda_result(matmul::launch_align_activations(x, aligned, stream), "align"));
     x.data = aligned;
     x.row_stride_elems = matmul::aligned_stride(x.cols);
   }
-  const MatmulParams params = make_params(operands, config, geometry);
+  MatmulParams params = make_params(operands, config, geometry);
+  params.sum_flags = reinterpret_cast<std::uint32_t*>(options.workspace);
+  params.cut_sums = reinterpret_cast<float4*>(sums);
   TensorMaps maps{};
   if (problem.k != 0) {
     UNWEIGHT_TRY_ASSIGN(maps, make_maps(x, params, problem.form, config, geometry));
@@ -338,10 +358,11 @@ const char* weight_form_name(WeightForm form) {
   return "unknown";
 }
 
-Result<MatmulConfig> plan_matmul(const MatmulProblem& problem, const LaunchOptions& options) {
+Result<MatmulConfig> plan_matmul(const MatmulProblem& problem, const LaunchOptions& options,
+                                 std::uint64_t workspace_bytes) {
   UNWEIGHT_TRY_ASSIGN(matmul::DeviceShape device, device_shape());
   UNWEIGHT_TRY_ASSIGN(device.memory_bus_bits, memory_bus_bits());
-  return matmul::choose_config(problem, device, options.max_sms);
+  return matmul::choose_config(problem, device, {options.max_sms, workspace_bytes});
 }
 
 Result<void> can_implement(const MatmulProblem& problem, const MatmulConfig& config) {
@@ -350,9 +371,23 @@ Result<void> can_implement(const MatmulProblem& problem, const MatmulConfig& con
   return {};
 }
 
-std::uint64_t matmul_workspace_bytes(const MatmulProblem& problem, const DeviceMatrix& x) {
-  if (matmul::readable_by_tensor_copies(x)) return 0;
-  return x.rows * matmul::aligned_stride(problem.k) * sizeof(std::uint16_t);
+std::uint64_t matmul_workspace_bytes(const MatmulProblem& problem, const DeviceMatrix& x,
+                                     const MatmulConfig& config) {
+  const std::uint64_t aligned_bytes =
+      problem.k == 0 || matmul::readable_by_tensor_copies(x)
+          ? 0
+          : x.rows * matmul::aligned_stride(problem.k) * sizeof(std::uint16_t);
+  const std::uint64_t bytes = matmul::cut_sums_bytes(config) + aligned_bytes;
+  return bytes == 0 ? 0 : matmul::kSumFlagsBytes + bytes;
+}
+
+Result<void> prepare_matmul_workspace(std::byte* workspace, std::uint64_t workspace_bytes,
+                                      Stream stream) {
+  if (workspace_bytes == 0) return {};
+  if (workspace == nullptr) return bad("the workspace is null");
+  return cuda_result(
+      cudaMemsetAsync(workspace, 0, std::min(workspace_bytes, matmul::kSumFlagsBytes), stream),
+      "cudaMemsetAsync of the workspace");
 }
 
 Result<void> matmul(const MatmulWeights& weights, const DeviceMatrix& x,

@@ -58,6 +58,7 @@ Result<void> check_fields(const MatmulProblem& problem, const MatmulConfig& c) {
       return bad("tokens_per_tile of the mma kernel is not 8 or 16");
     }
     if (c.multicast != 1) return bad("the mma kernel has no multicast");
+    if (c.stream_ctas != 0) return bad("the mma kernel has no stream-K: stream_ctas is not 0");
     const std::uint64_t warps = std::uint64_t{c.strips_per_tile} * c.k_warps;
     if (warps > kMmaMaxWarps) {
       return bad(fmt::format("{} consumer warps; {} have registers", warps, kMmaMaxWarps));
@@ -80,6 +81,12 @@ Result<void> check_fields(const MatmulProblem& problem, const MatmulConfig& c) {
   if (!is_one_of(c.multicast, Counts{1, 2})) return bad("multicast is not 1 or 2");
   if (c.multicast != 1 && c.k_parts != 1) return bad("multicast and k_parts exclude each other");
   if (c.num_stages < kMinWgmmaStages) return bad("num_stages of the wgmma kernel is below 3");
+  if (c.stream_ctas > kMaxStreamCtas) {
+    return bad(fmt::format("stream_ctas {} is above {}", c.stream_ctas, kMaxStreamCtas));
+  }
+  if (c.stream_ctas != 0 && c.k_parts * c.multicast != 1) {
+    return bad("stream_ctas and clusters (k_parts, multicast) exclude each other");
+  }
   return {};
 }
 
@@ -136,7 +143,26 @@ void place_rows(const MatmulConfig& c, std::uint32_t sms, Geometry* g) {
   g->num_row_groups = divide_up(row_tiles, c.multicast);
 }
 
+/// Items that fill all CTAs are whole, the tiles of the others are dealt out (work_items.cuh).
+void cut_items(const MatmulConfig& c, std::uint32_t items, Geometry* g) {
+  const std::uint32_t cut = g->num_k_tiles == 0 ? 0 : items % c.stream_ctas;
+  const std::uint32_t tiles = cut * g->num_k_tiles;
+  g->num_whole_items = items - cut;
+  g->num_rounds = divide_up(g->num_whole_items, c.stream_ctas);
+  g->num_cut_ctas = std::min({c.stream_ctas, cut * kCutsPerItem, tiles});
+  g->num_ctas = g->num_whole_items == 0 ? g->num_cut_ctas : std::min(items, c.stream_ctas);
+  if (cut == 0) return;
+  g->cut_tiles_each = tiles / g->num_cut_ctas;
+  g->num_larger_cuts = tiles % g->num_cut_ctas;
+}
+
 }  // namespace
+
+std::uint64_t cut_sums_bytes(const MatmulConfig& c) {
+  if (c.stream_ctas == 0 || !check_fields({}, c)) return 0;
+  return std::uint64_t{c.stream_ctas} * wgmma_groups(c.strips_per_tile, c.k_warps) * 128 *
+         (c.tokens_per_tile / 2 * sizeof(float));
+}
 
 TileSections tile_sections(gpu::WeightForm form) {
   switch (form) {
@@ -166,6 +192,9 @@ Result<Geometry> geometry_of(const MatmulProblem& problem, const MatmulConfig& c
   g.num_m_tiles = divide_up(problem.m, c.tokens_per_tile);
   const bool is_wgmma = c.kernel == Kernel::kWgmma;
   const std::uint32_t sms = c.max_sms == 0 ? device.num_sms : std::min(c.max_sms, device.num_sms);
+  if (c.stream_ctas > sms) {  // they wait for each other
+    return bad(fmt::format("stream_ctas {} is more than {} SMs", c.stream_ctas, sms));
+  }
   place_rows(c, sms, &g);
   g.m_tiles_per_group = std::max(1u, std::min(g.num_m_tiles, 8u));
   if (c.k_parts > std::max(1u, g.num_k_tiles)) return bad("k_parts is more than K has tiles");
@@ -174,7 +203,8 @@ Result<Geometry> geometry_of(const MatmulProblem& problem, const MatmulConfig& c
   if (items * g.cluster_size > std::uint64_t{1} << 30)
     return bad("more output tiles than a grid has");
 
-  g.num_threads = layout::kLanes * (consumer_warps(c) + (is_wgmma ? 4 : 1));
+  g.num_consumer_warps = consumer_warps(c);
+  g.num_threads = layout::kLanes * (g.num_consumer_warps + (is_wgmma ? 4 : 1));
 
   const std::uint64_t stage = stage_bytes(problem, c);
   if (stage > device.max_shared_bytes) return bad("a stage does not fit in shared memory");
@@ -191,7 +221,8 @@ Result<Geometry> geometry_of(const MatmulProblem& problem, const MatmulConfig& c
   const std::uint64_t all = items * g.cluster_size;
   const std::uint32_t scratch =
       problem.form == gpu::WeightForm::kRadix ? consumer_warps(c) * kEscapeScratchBytes : 0;
-  const std::uint32_t room = sms / g.cluster_size * g.cluster_size;
+  const std::uint32_t room =
+      c.stream_ctas != 0 ? c.stream_ctas : sms / g.cluster_size * g.cluster_size;
   // A cluster that shares K has one item. So has a CTA of the mma kernel: the next one, perhaps of
   // the next kernel, starts where one has ended. Others are persistent, one an SM.
   const bool is_persistent = c.k_parts == 1 && (is_wgmma || c.max_sms != 0);
@@ -221,6 +252,9 @@ Result<Geometry> geometry_of(const MatmulProblem& problem, const MatmulConfig& c
     place_sums();
   }
   g.num_ctas = static_cast<std::uint32_t>(is_persistent ? std::min<std::uint64_t>(all, room) : all);
+  g.num_whole_items = static_cast<std::uint32_t>(items);
+  g.num_rounds = divide_up(items, std::max(1u, g.num_ctas / g.cluster_size));
+  if (c.stream_ctas != 0) cut_items(c, static_cast<std::uint32_t>(items), &g);
   if (c.max_sms != 0 && g.num_ctas > room) return bad("k_parts takes more SMs than max_sms");
   if (g.num_ctas == 0 && all != 0) return bad("max_sms is less than a cluster");
   if (g.shared_bytes > device.max_shared_bytes) {

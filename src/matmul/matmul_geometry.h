@@ -35,16 +35,26 @@ struct Geometry {
   std::uint32_t epilogue_offset = 0, scratch_offset = 0, barrier_offset = 0, shared_bytes = 0;
   std::uint32_t token_rows = 0, num_token_stages = 0, token_stage_bytes = 0;  ///< kMma
   std::uint32_t tiles_per_run = 0, tiles_per_part = 0, stages_per_item = 0;   ///< kMma: of a warp
-  std::uint32_t num_ctas = 0, cluster_size = 1, num_threads = 0;
+  std::uint32_t num_ctas = 0, cluster_size = 1, num_consumer_warps = 0, num_threads = 0;
+  std::uint32_t num_whole_items = 0, num_rounds = 0;  ///< see MatmulParams, as what follows
+  std::uint32_t num_cut_ctas = 0, cut_tiles_each = 0, num_larger_cuts = 0;
 };
 
 /// Errors: kInvalidArgument, naming the field that does not fit.
 Result<Geometry> geometry_of(const gpu::MatmulProblem& problem, const gpu::MatmulConfig& config,
                              const DeviceShape& device);
 
+/// Workspace for stream-K's sums, without its flags; 0 without stream-K.
+[[nodiscard]] std::uint64_t cut_sums_bytes(const gpu::MatmulConfig& config);
+
+/// What a plan has to do with.
+struct PlanLimits {
+  std::uint32_t max_sms = 0;  ///< 0: all
+  std::uint64_t workspace_bytes = 0;
+};
 /// The planner behind plan_matmul().
 Result<gpu::MatmulConfig> choose_config(const gpu::MatmulProblem& problem,
-                                        const DeviceShape& device, std::uint32_t max_sms);
+                                        const DeviceShape& device, const PlanLimits& limits);
 
 /// Bytes of a tile in the two sections that a form is read from.
 struct TileSections {

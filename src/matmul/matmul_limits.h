@@ -80,6 +80,11 @@ inline constexpr std::uint32_t kMostTokensOfKWarps = 128;
                                                        std::uint32_t k_warps) {
   return wgmma_max_groups(tokens_per_tile) / k_warps * 4;
 }
+/// Stream-K: CTAs that share the cut items, at most, and CTAs that have a part of the same one
+/// where there are more than enough: the last one fetches the sums of all others.
+inline constexpr std::uint32_t kMaxStreamCtas = 256, kCutsPerItem = 4;
+/// Of a workspace, its beginning: one flag of 4 bytes for each of them.
+inline constexpr std::uint64_t kSumFlagsBytes = kMaxStreamCtas * sizeof(std::uint32_t);
 /// It loads from a stage before it has left the one behind, and one must be on its way.
 inline constexpr std::uint32_t kMinWgmmaStages = 3;
 

@@ -57,6 +57,7 @@ static_assert([] {
 ///   items   num_m_tiles x num_row_groups; an item is one output tile (with multicast, one for each
 ///           CTA of the cluster), all of K. Row tiles are of group_strips strips of each matrix,
 ///           the first num_larger_groups of them of one more, the last one of what is left.
+///           With stream-K those behind the first num_whole_items are cut along K (work_items.cuh).
 ///   K       num_k_tiles tiles of 64, cut into k_parts ranges, one for each CTA of the cluster
 ///   stage   tiles_per_stage tiles of K of all strips, and the activations that meet them
 ///
@@ -64,6 +65,7 @@ static_assert([] {
 /// for.
 struct MatmulParams {
   std::uint32_t cluster_log2, k_parts_log2;       ///< of k_parts x multicast, of k_parts
+  std::uint32_t num_whole_items;                  ///< that are not cut
   std::uint32_t num_row_groups;                   ///< row tiles / multicast
   std::uint32_t group_strips, num_larger_groups;  ///< strips of a row tile; so many have one more
   std::uint32_t num_m_tiles;
@@ -94,7 +96,14 @@ struct MatmulParams {
   std::uint32_t epilogue_offset;  ///< of the reduction buffer in dynamic shared memory
   std::uint32_t epilogue_tokens;  ///< that it holds, without k_parts
   std::uint32_t n, k, m;
-  std::uint32_t m_tiles_per_group;  ///< tiles that run at the same time share weights or tokens
+  std::uint32_t m_tiles_per_group;   ///< tiles that run at the same time share weights or tokens
+  std::uint32_t num_consumer_warps;  ///< kWgmma
+  std::uint32_t num_rounds;          ///< kWgmma: whole items of a CTA, at most
+  /// Stream-K: CTAs that share the cut items' tiles, as many each, the first num_larger_cuts of
+  /// them one more.
+  std::uint32_t num_cut_ctas, cut_tiles_each, num_larger_cuts;
+  std::uint32_t* sum_flags;  ///< [num_cut_ctas]: 1, the CTA's sums are there; else 0
+  float4* cut_sums;          ///< of a CTA's threads, as they hold them (cut_sums.cuh)
 
   WeightPointers weights[2];  ///< [1]: up, with swiglu
 

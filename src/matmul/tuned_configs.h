@@ -2,9 +2,9 @@
 //
 // Configs that sweeps found the fastest: data, for exactly these shapes.
 // Provenance: matmul_gpu_bench --sweep --no-check --dependent-only, driver 580.159.04, CUDA 13.0,
-// 2026-11-26; us at the greatest m of a line, the best of cuBLAS in brackets. The lines of an H100
-// 80GB HBM3 (3.15 TB/s) were timed in turns with cuBLAS (docs/kernels/wgmma-matmul.md, "Power");
-// those of an H200 (4.6 TB/s) one after the other, where the rule was slower. Both have 132 SMs.
+// in turns with cuBLAS (docs/kernels/wgmma-matmul.md, "Power"); us at the greatest m of a line, the
+// best of cuBLAS in brackets. H100 80GB HBM3 (3.15 TB/s): 2026-11-26; H200 (4.6 to 4.7 TB/s):
+// 2026-12-01. Both have 132 SMs.
 #pragma once
 
 #include <cstdint>
@@ -43,33 +43,137 @@ inline constexpr auto kRadix = gpu::WeightForm::kRadix;
   c.num_stages = stages;
   return c;
 }
+[[nodiscard]] constexpr gpu::MatmulConfig streamed(std::uint32_t ctas, gpu::MatmulConfig c) {
+  c.stream_ctas = ctas;
+  return c;
+}
 inline constexpr auto kMma = gpu::MatmulConfig::Kernel::kMma;
 inline constexpr auto kWgmma = gpu::MatmulConfig::Kernel::kWgmma;
 
 inline constexpr TunedConfig kTunedConfigs[] = {
-    {kH200, kPalette, 28672, 4096, 1, 8, tuned(kMma, 8, 7, 1, 1, 2, 4)},    // 42.3 to 44.0 (59.5)
-    {kH200, kPalette, 28672, 4096, 9, 16, tuned(kMma, 16, 7, 1, 1, 2, 4)},  // 45.1 (59.9)
-    {kH200, kPalette, 128256, 4096, 1, 8, tuned(kMma, 8, 3, 2, 1, 8, 2)},  // 181.3 to 190.0 (241.6)
-    {kH200, kPalette, 4096, 14336, 9, 16, tuned(kMma, 16, 2, 2, 2, 8, 2)},          // 27.2 (32.3)
-    {kH200, kPalette, 6144, 4096, 9, 16, tuned(kMma, 16, 6, 1, 2, 4, 2)},           // 14.8 (15.3)
-    {kH200, kPalette, 8192, 28672, 9, 16, tuned(kMma, 16, 4, 1, 2, 4, 3)},          // 89.4 (110.2)
-    {kH200, kPalette, 10240, 8192, 9, 16, tuned(kMma, 16, 5, 1, 2, 4, 2)},          // 36.2 (44.9)
-    {kH100, kPalette, 4096, 4096, 1, 8, tuned(kMma, 8, 1, 4, 1, 16, 2)},            // 11.6 (14.9)
-    {kH100, kPalette, 4096, 4096, 9, 16, tuned(kMma, 16, 2, 3, 1, 12, 3)},          // 12.5 (13.9)
-    {kH100, kPalette, 4096, 4096, 17, 32, tuned(kWgmma, 32, 2, 4, 1, 8, 4)},        // 13.9 (14.0)
-    {kH100, kPalette, 4096, 4096, 33, 64, tuned(kWgmma, 32, 4, 4, 1, 4, 5)},        // 15.0 (14.3)
-    {kH100, kPalette, 4096, 4096, 65, 128, tuned(kWgmma, 64, 4, 4, 1, 4, 4)},       // 17.4 (14.7)
-    {kH100, kPalette, 4096, 4096, 129, 256, tuned(kWgmma, 128, 8, 1, 2, 2, 4)},     // 26.4 (17.3)
-    {kH100, kPalette, 4096, 4096, 257, 512, tuned(kWgmma, 256, 8, 1, 2, 1, 5)},     // 36.8 (25.3)
-    {kH100, kPalette, 4096, 4096, 513, 2048, tuned(kWgmma, 256, 8, 1, 1, 1, 5)},    // 107.1 (100.5)
-    {kH100, kPalette, 4096, 14336, 1, 2, tuned(kMma, 8, 1, 4, 1, 16, 4)},           // 31.2 (43.4)
-    {kH100, kPalette, 4096, 14336, 3, 8, tuned(kMma, 8, 1, 4, 1, 8, 5)},            // 32.3 (43.8)
-    {kH100, kPalette, 4096, 14336, 9, 16, tuned(kMma, 16, 2, 3, 1, 12, 3)},         // 33.6 (44.3)
-    {kH100, kPalette, 4096, 14336, 17, 32, tuned(kWgmma, 32, 4, 3, 2, 3, 7)},       // 35.6 (44.9)
-    {kH100, kPalette, 4096, 14336, 33, 64, tuned(kWgmma, 64, 4, 3, 2, 3, 5)},       // 38.0 (43.1)
-    {kH100, kPalette, 4096, 14336, 65, 128, tuned(kWgmma, 128, 4, 2, 2, 2, 5)},     // 47.5 (44.7)
-    {kH100, kPalette, 4096, 14336, 129, 256, tuned(kWgmma, 128, 8, 1, 2, 2, 4)},    // 72.4 (59.0)
-    {kH100, kPalette, 4096, 14336, 257, 512, tuned(kWgmma, 256, 8, 1, 2, 1, 5)},    // 99.2 (82.0)
+    {kH200, kPalette, 4096, 4096, 1, 8, tuned(kMma, 8, 1, 4, 1, 16, 2)},       // 10.2 (12.2)
+    {kH200, kPalette, 4096, 4096, 9, 16, tuned(kMma, 16, 2, 2, 2, 8, 2)},      // 11.5 (12.4)
+    {kH200, kPalette, 4096, 4096, 17, 32, tuned(kWgmma, 32, 4, 4, 2, 4, 5)},   // 12.3 (12.8)
+    {kH200, kPalette, 4096, 4096, 33, 64, tuned(kWgmma, 64, 4, 4, 2, 4, 4)},   // 13.9 (11.1)
+    {kH200, kPalette, 4096, 4096, 65, 128, tuned(kWgmma, 64, 4, 4, 1, 4, 4)},  // 18.1 (12.5)
+    {kH200, kPalette, 4096, 4096, 129, 256,
+     streamed(132, tuned(kWgmma, 256, 8, 1, 1, 1, 5))},                           // 26.9 (15.5)
+    {kH200, kPalette, 4096, 4096, 257, 512, tuned(kWgmma, 256, 8, 1, 2, 1, 5)},   // 38.9 (26.3)
+    {kH200, kPalette, 4096, 4096, 513, 2048, tuned(kWgmma, 256, 8, 1, 1, 1, 5)},  // 114.8 (104.3)
+    {kH200, kPalette, 4096, 14336, 1, 2, tuned(kMma, 8, 1, 4, 1, 16, 4)},         // 23.5 (30.4)
+    {kH200, kPalette, 4096, 14336, 3, 8, tuned(kMma, 8, 1, 4, 1, 16, 2)},         // 24.6 (30.8)
+    {kH200, kPalette, 4096, 14336, 9, 16, tuned(kMma, 16, 2, 2, 2, 8, 2)},        // 26.5 (31.2)
+    {kH200, kPalette, 4096, 14336, 17, 32, tuned(kWgmma, 32, 4, 4, 2, 4, 5)},     // 27.3 (32.0)
+    {kH200, kPalette, 4096, 14336, 33, 64, tuned(kWgmma, 64, 4, 4, 2, 4, 4)},     // 30.3 (33.8)
+    {kH200, kPalette, 4096, 14336, 65, 128,
+     streamed(132, tuned(kWgmma, 128, 8, 1, 1, 2, 4))},  // 41.9 (36.9)
+    {kH200, kPalette, 4096, 14336, 129, 256,
+     streamed(132, tuned(kWgmma, 256, 8, 1, 1, 1, 5))},                            // 62.4 (49.1)
+    {kH200, kPalette, 4096, 14336, 257, 512, tuned(kWgmma, 256, 8, 1, 2, 1, 5)},   // 109.1 (92.4)
+    {kH200, kPalette, 4096, 14336, 513, 2048, tuned(kWgmma, 256, 8, 1, 1, 1, 5)},  // 379.3 (359.0)
+    {kH200, kPalette, 6144, 4096, 1, 8, tuned(kMma, 8, 3, 2, 1, 8, 2)},            // 13.5 (14.9)
+    {kH200, kPalette, 6144, 4096, 9, 16, tuned(kMma, 16, 6, 1, 2, 4, 2)},          // 14.4 (15.1)
+    {kH200, kPalette, 6144, 4096, 17, 32, tuned(kWgmma, 32, 3, 4, 1, 8, 3)},       // 15.3 (15.6)
+    {kH200, kPalette, 6144, 4096, 33, 64, tuned(kWgmma, 64, 4, 4, 1, 4, 4)},       // 17.3 (15.4)
+    {kH200, kPalette, 6144, 4096, 65, 128,
+     streamed(132, tuned(kWgmma, 128, 12, 1, 1, 2, 3))},                          // 23.5 (16.1)
+    {kH200, kPalette, 6144, 4096, 129, 256, tuned(kWgmma, 128, 12, 1, 2, 2, 3)},  // 34.9 (21.4)
+    {kH200, kPalette, 6144, 4096, 257, 512, tuned(kWgmma, 128, 12, 1, 1, 2, 3)},  // 53.0 (38.2)
+    {kH200, kPalette, 6144, 4096, 513, 1024,
+     streamed(132, tuned(kWgmma, 256, 8, 1, 1, 1, 5))},                            // 100.5 (76.1)
+    {kH200, kPalette, 6144, 4096, 1025, 2048, tuned(kWgmma, 256, 8, 1, 1, 1, 5)},  // 170.9 (152.4)
+    {kH200, kPalette, 8192, 8192, 1, 2, tuned(kMma, 8, 2, 2, 1, 8, 4)},            // 26.0 (33.2)
+    {kH200, kPalette, 8192, 8192, 3, 8, tuned(kMma, 8, 2, 2, 1, 8, 3)},            // 26.9 (32.7)
+    {kH200, kPalette, 8192, 8192, 9, 16, tuned(kMma, 16, 2, 2, 1, 8, 2)},          // 28.6 (33.0)
+    {kH200, kPalette, 8192, 8192, 17, 32, tuned(kWgmma, 32, 8, 2, 2, 2, 7)},       // 29.9 (33.4)
+    {kH200, kPalette, 8192, 8192, 33, 64, tuned(kWgmma, 64, 4, 4, 1, 4, 4)},       // 32.9 (34.7)
+    {kH200, kPalette, 8192, 8192, 65, 128, tuned(kWgmma, 128, 8, 1, 2, 2, 4)},     // 45.3 (36.9)
+    {kH200, kPalette, 8192, 8192, 129, 256, tuned(kWgmma, 256, 8, 1, 2, 1, 5)},    // 69.5 (54.6)
+    {kH200, kPalette, 8192, 8192, 257, 2048, tuned(kWgmma, 256, 8, 1, 1, 1, 5)},   // 444.4 (403.8)
+    {kH200, kPalette, 8192, 28672, 1, 8, tuned(kMma, 8, 2, 3, 1, 12, 2)},          // 84.2 (105.1)
+    {kH200, kPalette, 8192, 28672, 9, 16, tuned(kMma, 16, 4, 1, 2, 4, 3)},         // 88.3 (106.1)
+    {kH200, kPalette, 8192, 28672, 17, 32, tuned(kWgmma, 32, 8, 2, 2, 2, 7)},      // 89.2 (107.3)
+    {kH200, kPalette, 8192, 28672, 33, 64,
+     streamed(132, tuned(kWgmma, 64, 16, 1, 1, 2, 3))},  // 105.5 (116.0)
+    {kH200, kPalette, 8192, 28672, 65, 128,
+     streamed(132, tuned(kWgmma, 128, 12, 1, 1, 2, 3))},  // 142.3 (124.2)
+    {kH200, kPalette, 8192, 28672, 129, 256,
+     streamed(132, tuned(kWgmma, 256, 8, 1, 1, 1, 5))},  // 209.2 (195.1)
+    {kH200, kPalette, 8192, 28672, 257, 2048,
+     tuned(kWgmma, 256, 8, 1, 1, 1, 5)},                                        // 1507.0 (1412.5)
+    {kH200, kPalette, 10240, 8192, 1, 8, tuned(kMma, 8, 5, 1, 2, 4, 3)},        // 34.0 (43.7)
+    {kH200, kPalette, 10240, 8192, 9, 16, tuned(kMma, 16, 5, 1, 2, 4, 2)},      // 34.9 (44.0)
+    {kH200, kPalette, 10240, 8192, 17, 32, tuned(kWgmma, 32, 10, 1, 2, 2, 5)},  // 37.0 (42.8)
+    {kH200, kPalette, 10240, 8192, 33, 64, tuned(kWgmma, 64, 10, 1, 2, 2, 4)},  // 43.8 (41.5)
+    {kH200, kPalette, 10240, 8192, 65, 128,
+     streamed(132, tuned(kWgmma, 128, 12, 1, 1, 2, 3))},  // 61.7 (45.2)
+    {kH200, kPalette, 10240, 8192, 129, 1024,
+     streamed(132, tuned(kWgmma, 256, 8, 1, 1, 1, 5))},                             // 292.1 (258.5)
+    {kH200, kPalette, 10240, 8192, 1025, 2048, tuned(kWgmma, 256, 8, 1, 1, 1, 5)},  // 564.1 (516.8)
+    {kH200, kPalette, 14336, 4096, 1, 8, tuned(kMma, 8, 4, 1, 1, 4, 4)},            // 24.8 (29.2)
+    {kH200, kPalette, 14336, 4096, 9, 16, tuned(kMma, 16, 4, 1, 1, 4, 3)},          // 25.5 (29.6)
+    {kH200, kPalette, 14336, 4096, 17, 32, tuned(kWgmma, 32, 8, 2, 1, 2, 7)},       // 26.5 (30.3)
+    {kH200, kPalette, 14336, 4096, 33, 64, tuned(kWgmma, 64, 7, 2, 1, 4, 3)},       // 29.6 (30.3)
+    {kH200, kPalette, 14336, 4096, 65, 128, tuned(kWgmma, 128, 8, 1, 1, 2, 4)},     // 40.6 (32.5)
+    {kH200, kPalette, 14336, 4096, 129, 512, tuned(kWgmma, 256, 8, 1, 1, 1, 5)},    // 116.4 (94.7)
+    {kH200, kPalette, 14336, 4096, 513, 1024,
+     streamed(132, tuned(kWgmma, 256, 8, 1, 1, 1, 5))},                             // 219.1 (176.6)
+    {kH200, kPalette, 14336, 4096, 1025, 2048, tuned(kWgmma, 256, 8, 1, 1, 1, 5)},  // 399.9 (345.3)
+    {kH200, kPalette, 28672, 4096, 1, 8, tuned(kMma, 8, 7, 1, 1, 4, 2)},            // 43.0 (55.1)
+    {kH200, kPalette, 28672, 4096, 9, 16, tuned(kMma, 16, 7, 1, 1, 4, 2)},          // 43.9 (55.6)
+    {kH200, kPalette, 28672, 4096, 17, 32, tuned(kWgmma, 32, 14, 1, 1, 2, 4)},      // 45.8 (57.1)
+    {kH200, kPalette, 28672, 4096, 33, 64, tuned(kWgmma, 64, 16, 1, 1, 2, 3)},      // 52.2 (58.2)
+    {kH200, kPalette, 28672, 4096, 65, 128,
+     streamed(132, tuned(kWgmma, 128, 12, 1, 1, 2, 3))},                          // 83.1 (62.8)
+    {kH200, kPalette, 28672, 4096, 129, 256, tuned(kWgmma, 256, 8, 1, 1, 1, 5)},  // 117.7 (97.8)
+    {kH200, kPalette, 28672, 4096, 257, 512,
+     streamed(132, tuned(kWgmma, 256, 8, 1, 1, 1, 5))},                            // 218.6 (173.2)
+    {kH200, kPalette, 28672, 4096, 513, 2048, tuned(kWgmma, 256, 8, 1, 1, 1, 5)},  // 815.7 (700.0)
+    {kH200, kPalette, 28672, 8192, 1, 8, tuned(kMma, 8, 7, 1, 1, 4, 2)},           // 85.6 (106.4)
+    {kH200, kPalette, 28672, 8192, 9, 16, tuned(kMma, 16, 7, 1, 1, 4, 2)},         // 86.8 (106.8)
+    {kH200, kPalette, 28672, 8192, 17, 32, tuned(kWgmma, 32, 14, 1, 1, 2, 4)},     // 91.1 (108.9)
+    {kH200, kPalette, 28672, 8192, 33, 64,
+     streamed(132, tuned(kWgmma, 64, 16, 1, 1, 2, 3))},  // 102.7 (112.4)
+    {kH200, kPalette, 28672, 8192, 65, 128,
+     streamed(132, tuned(kWgmma, 128, 12, 1, 1, 2, 3))},  // 154.2 (119.5)
+    {kH200, kPalette, 28672, 8192, 129, 2048,
+     streamed(132, tuned(kWgmma, 256, 8, 1, 1, 1, 5))},                         // 1509.5 (1381.0)
+    {kH200, kPalette, 57344, 8192, 1, 8, tuned(kMma, 8, 7, 1, 1, 4, 2)},        // 167.2 (210.6)
+    {kH200, kPalette, 57344, 8192, 9, 16, tuned(kMma, 16, 7, 1, 1, 4, 2)},      // 172.3 (213.3)
+    {kH200, kPalette, 57344, 8192, 17, 32, tuned(kWgmma, 32, 14, 1, 1, 2, 4)},  // 188.9 (217.1)
+    {kH200, kPalette, 57344, 8192, 33, 64,
+     streamed(132, tuned(kWgmma, 64, 16, 1, 1, 2, 3))},  // 196.5 (220.6)
+    {kH200, kPalette, 57344, 8192, 65, 128,
+     streamed(132, tuned(kWgmma, 128, 12, 1, 1, 2, 3))},  // 277.3 (237.9)
+    {kH200, kPalette, 57344, 8192, 129, 2048,
+     streamed(132, tuned(kWgmma, 256, 8, 1, 1, 1, 5))},                          // 3010.8 (2773.3)
+    {kH200, kPalette, 128256, 4096, 1, 8, tuned(kMma, 8, 3, 2, 1, 8, 2)},        // 186.3 (236.6)
+    {kH200, kPalette, 128256, 4096, 9, 16, tuned(kMma, 16, 7, 1, 1, 4, 2)},      // 190.9 (241.2)
+    {kH200, kPalette, 128256, 4096, 17, 32, tuned(kWgmma, 32, 16, 1, 1, 1, 7)},  // 195.9 (246.4)
+    {kH200, kPalette, 128256, 4096, 33, 64,
+     streamed(132, tuned(kWgmma, 64, 16, 1, 1, 2, 3))},  // 218.6 (251.9)
+    {kH200, kPalette, 128256, 4096, 65, 128,
+     streamed(132, tuned(kWgmma, 128, 12, 1, 1, 2, 3))},  // 314.7 (267.6)
+    {kH200, kPalette, 128256, 4096, 129, 1024,
+     streamed(132, tuned(kWgmma, 256, 8, 1, 1, 1, 5))},  // 1741.1 (1484.4)
+    {kH200, kPalette, 128256, 4096, 1025, 2048,
+     tuned(kWgmma, 256, 8, 1, 1, 1, 5)},                                          // 3447.8 (2945.8)
+    {kH100, kPalette, 4096, 4096, 1, 8, tuned(kMma, 8, 1, 4, 1, 16, 2)},          // 11.6 (14.9)
+    {kH100, kPalette, 4096, 4096, 9, 16, tuned(kMma, 16, 2, 3, 1, 12, 3)},        // 12.5 (13.9)
+    {kH100, kPalette, 4096, 4096, 17, 32, tuned(kWgmma, 32, 2, 4, 1, 8, 4)},      // 13.9 (14.0)
+    {kH100, kPalette, 4096, 4096, 33, 64, tuned(kWgmma, 32, 4, 4, 1, 4, 5)},      // 15.0 (14.3)
+    {kH100, kPalette, 4096, 4096, 65, 128, tuned(kWgmma, 64, 4, 4, 1, 4, 4)},     // 17.4 (14.7)
+    {kH100, kPalette, 4096, 4096, 129, 256, tuned(kWgmma, 128, 8, 1, 2, 2, 4)},   // 26.4 (17.3)
+    {kH100, kPalette, 4096, 4096, 257, 512, tuned(kWgmma, 256, 8, 1, 2, 1, 5)},   // 36.8 (25.3)
+    {kH100, kPalette, 4096, 4096, 513, 2048, tuned(kWgmma, 256, 8, 1, 1, 1, 5)},  // 107.1 (100.5)
+    {kH100, kPalette, 4096, 14336, 1, 2, tuned(kMma, 8, 1, 4, 1, 16, 4)},         // 31.2 (43.4)
+    {kH100, kPalette, 4096, 14336, 3, 8, tuned(kMma, 8, 1, 4, 1, 8, 5)},          // 32.3 (43.8)
+    {kH100, kPalette, 4096, 14336, 9, 16, tuned(kMma, 16, 2, 3, 1, 12, 3)},       // 33.6 (44.3)
+    {kH100, kPalette, 4096, 14336, 17, 32, tuned(kWgmma, 32, 4, 3, 2, 3, 7)},     // 35.6 (44.9)
+    {kH100, kPalette, 4096, 14336, 33, 64, tuned(kWgmma, 64, 4, 3, 2, 3, 5)},     // 38.0 (43.1)
+    {kH100, kPalette, 4096, 14336, 65, 128, tuned(kWgmma, 128, 4, 2, 2, 2, 5)},   // 47.5 (44.7)
+    {kH100, kPalette, 4096, 14336, 129, 256, tuned(kWgmma, 128, 8, 1, 2, 2, 4)},  // 72.4 (59.0)
+    {kH100, kPalette, 4096, 14336, 257, 512, tuned(kWgmma, 256, 8, 1, 2, 1, 5)},  // 99.2 (82.0)
     {kH100, kPalette, 4096, 14336, 513, 2048, tuned(kWgmma, 256, 8, 1, 1, 1, 5)},   // 359.4 (342.6)
     {kH100, kPalette, 6144, 4096, 1, 8, tuned(kMma, 8, 2, 2, 1, 8, 3)},             // 15.2 (19.5)
     {kH100, kPalette, 6144, 4096, 9, 16, tuned(kMma, 16, 3, 2, 1, 8, 4)},           // 16.4 (19.6)

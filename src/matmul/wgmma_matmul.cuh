@@ -19,6 +19,7 @@
 #include <cstdint>
 
 #include "kernels/ptx/warpgroup_products.cuh"
+#include "matmul/cut_sums.cuh"
 #include "matmul/output_tile.cuh"
 #include "matmul/wgmma_launch.h"
 
@@ -51,7 +52,6 @@ class TileMultiplier {
  public:
   /// With two, a tile is decoded while the one before is multiplied.
   static constexpr std::uint32_t kSets = kTokens == 64 ? 1 : 2;
-  using FragmentSets = Fragments[kSets];
   static constexpr bool kIsTileAStage = kTokens > kMostTokensOfKWarps;
 
   __device__ __forceinline__ TileMultiplier(const MatmulParams& params, const ConsumerShare& share,
@@ -64,6 +64,7 @@ class TileMultiplier {
         empty_(ptx::keep(ptx::mapa(empty, params.multicast == 1 ? ptx::cluster_ctarank()
                                                                 : lane & (params.multicast - 1)))),
         lane_(lane),
+        strip_(share.in_matrix),
         k_warp_(kTokens <= kMostTokensOfKWarps ? share.k_warp : 0),
         first_at_(ptx::keep(map_.first(share.strip, 0) + 16 * lane)),
         second_at_(ptx::keep(map_.second(share.strip, 0) + kSecondLaneBytes<kForm> * lane)),
@@ -73,9 +74,11 @@ class TileMultiplier {
     decoder_.open_matrix();
   }
 
-  /// acc = this warpgroup's tiles of [begin, end) of strip `strip` of its matrix.
-  __device__ __forceinline__ void run(std::uint32_t strip, std::uint32_t begin, std::uint32_t end,
-                                      FragmentSets& a, float (&acc)[kTokens / 2]) {
+  /// acc = this warpgroup's tiles of [begin, end) of the item whose first strip is `first_strip`.
+  __device__ __forceinline__ void run(std::uint32_t first_strip, std::uint32_t begin,
+                                      std::uint32_t end, float (&acc)[kTokens / 2]) {
+    Fragments a[kSets];
+    const std::uint32_t strip = first_strip + strip_;
     std::uint32_t left = (end - begin + k_warps() - 1 - k_warp_) / k_warps();
     if (left != 0) {
       decoder_.begin_strip(strip, begin + k_warp_, k_warps());
@@ -180,7 +183,9 @@ class TileMultiplier {
   StageMap<kForm, kTokens> map_;
   std::uint32_t ring_, full_;
   std::uint32_t empty_;  ///< of the CTA that this lane tells
-  std::uint32_t lane_, k_warp_;
+  std::uint32_t lane_;
+  std::uint32_t strip_;  ///< of an item, in its matrix
+  std::uint32_t k_warp_;
   std::uint32_t first_at_, second_at_;
   StripDecoder<kForm> decoder_;
   RingPlace place_;
@@ -198,7 +203,7 @@ __global__ void __launch_bounds__(128 * (wgmma_max_groups(kTokens) + 1), 1)
   const std::uint32_t ring = ptx::keep(ptx::shared_address(dynamic));
   const std::uint32_t full = ring + params.barrier_offset;
   const std::uint32_t empty = full + 8 * kMaxStages;
-  const std::uint32_t num_warps = blockDim.x / layout::kLanes - 4;  // consumers
+  const std::uint32_t num_warps = params.num_consumer_warps;
   const bool has_cluster = params.k_parts * params.multicast != 1;
   if (threadIdx.x == 0) {
     for (std::uint32_t i = 0; i < params.num_stages; ++i) {
@@ -215,40 +220,57 @@ __global__ void __launch_bounds__(128 * (wgmma_max_groups(kTokens) + 1), 1)
     __syncthreads();
   }
   ptx::griddepcontrol_launch_dependents();
-  const Share share(params);
 
   constexpr WgmmaRegisters kRegisters = wgmma_registers(kTokens);
   if (warp >= num_warps) {
     ptx::setmaxnreg_dec<kRegisters.producing>();
     if (warp == num_warps && lane == 0) {
-      StageProducer<kForm, kTokens>(params, maps, share, ring, full, empty).run();
+      StageProducer<kForm, kTokens>(params, maps, ring, full, empty).run();
+    }
+    if (params.k_parts != 1) {  // the consumers' one
+      __syncwarp();
+      ptx::cluster_arrive();
+      ptx::cluster_wait();
     }
   } else {
     ptx::setmaxnreg_inc<kRegisters.multiplying>();
     const std::uint32_t num_threads = num_warps * layout::kLanes;
-    const KRange range(params, share.part);
-    const std::uint32_t leading = PartialSums(params).leading;
-    auto* const sums = reinterpret_cast<float*>(dynamic + params.epilogue_offset);
-    const ConsumerShare mine(params, warp);
-    TileMultiplier<kForm, kTokens> multiplier(params, mine, ring, full, empty, lane);
+    const Pieces pieces(params);
+    const auto item_of = [&](const Piece& piece) {
+      return Item::of(params, piece.item, Share(params).rank, kTokens);
+    };
+    TileMultiplier<kForm, kTokens> multiplier(params, ConsumerShare(params, warp), ring, full,
+                                              empty, lane);
 
-    for (std::uint32_t i = share.first_item; i < share.num_items; i += share.item_step) {
-      const Item item = Item::of(params, i, share.rank, kTokens);
+    for (std::uint32_t i = 0; i < pieces.count(); ++i) {
+      if (!pieces[i].exists()) continue;
       float acc[kTokens / 2] = {};
-      typename TileMultiplier<kForm, kTokens>::FragmentSets a;
-      multiplier.run(item.first_strip + mine.in_matrix, range.begin, range.end, a, acc);
+      multiplier.run(item_of(pieces[i]).first_strip, pieces[i].begin, pieces[i].end, acc);
 
+      // All of this anew: registers are scarce while products are summed.
+      const std::uint32_t warp = ptx::thread_index() / layout::kLanes;
+      const ConsumerShare mine(params, warp);
+      const Piece piece = pieces[ptx::keep(i)];
       ptx::griddepcontrol_wait();
+      if (i == Pieces::kHead) {
+        multiplier.leave(piece.begin, piece.end);
+        give_sums<kTokens>(params, acc, num_threads);
+        continue;
+      }
+      if (pieces.is_tail(i)) add_given_sums<kTokens>(params, pieces, piece, acc, num_threads);
+      const Item item = item_of(piece);
       if (params.y_is_plain) {
         ptx::named_barrier(1, num_threads);  // everybody has done with the stage that is the buffer
         store_plain_block<kTokens>(params, acc, item, warp / 4 * 4 * layout::kTileRows,
                                    multiplier.stage() + warp / 4 * kPlainBlockBytes<kTokens>,
                                    2 + warp / 4, warp % 4, lane);
         ptx::fence_proxy_async_shared();  // before it is filled again
-        multiplier.leave(range.begin, range.end);
+        multiplier.leave(piece.begin, piece.end);
         continue;
       }
-      multiplier.leave(range.begin, range.end);
+      multiplier.leave(piece.begin, piece.end);
+      const std::uint32_t leading = PartialSums(params).leading;
+      auto* const sums = reinterpret_cast<float*>(dynamic + params.epilogue_offset);
       // Lane 4g+t of a fragment: output features g and g + 8, tokens 2t and 2t + 1.
       const auto put = [&](std::uint32_t first_token, std::uint32_t num_tokens) {
         if (!mine.has_strip || mine.in_matrix >= item.num_strips) return;
@@ -279,17 +301,13 @@ __global__ void __launch_bounds__(128 * (wgmma_max_groups(kTokens) + 1), 1)
       } else {  // one item a cluster: the buffer is the ring, which nobody fills any more
         ptx::named_barrier(1, num_threads);
         put(0, kTokens);
-        const SumBuffer all = exchange_sums<kTokens>(params, sums, share.part,
-                                                     full + kSumsBarrierOffset, threadIdx.x == 0);
-        finish_tokens(params, item, all, item.first_token + share.part * all.tokens, warp,
-                      num_warps, lane);
+        const std::uint32_t part = Share(params).part;
+        const SumBuffer all =
+            exchange_sums<kTokens>(params, sums, part, full + kSumsBarrierOffset, threadIdx.x == 0);
+        finish_tokens(params, item, all, item.first_token + part * all.tokens, warp, num_warps,
+                      lane);
       }
     }
-  }
-  if (params.k_parts != 1 && warp >= num_warps) {  // the consumers' one
-    __syncwarp();
-    ptx::cluster_arrive();
-    ptx::cluster_wait();
   }
   if (has_cluster) {  // nobody leaves while another may still read or write here
     __syncwarp();

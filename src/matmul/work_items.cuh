@@ -69,22 +69,92 @@ struct Share {
     const std::uint32_t in_cluster = params.cluster_log2 == 0 ? 0 : ptx::cluster_ctarank();
     first_item = blockIdx.x >> params.cluster_log2;
     item_step = gridDim.x >> params.cluster_log2;
-    num_items = params.num_row_groups * params.num_m_tiles;
+    num_items = params.num_whole_items;
     part = params.k_parts == 1 ? 0 : in_cluster;
     rank = params.multicast == 1 ? 0 : in_cluster;
   }
 };
 
-/// This CTA's part of K, in tiles, and its stages.
+/// This CTA's part of K, in tiles.
 struct KRange {
   std::uint32_t begin, end;
   __device__ __forceinline__ KRange(const MatmulParams& params, std::uint32_t part)
       : begin(params.num_k_tiles * part >> params.k_parts_log2),
         end(params.num_k_tiles * (part + 1) >> params.k_parts_log2) {}
-  [[nodiscard]] __device__ __forceinline__ std::uint32_t num_stages(
-      const MatmulParams& params) const {
-    return (end - begin + params.tiles_per_stage - 1) / params.tiles_per_stage;
+};
+
+/// What a CTA of the wgmma kernel does at a time: tiles [begin, end) of K of an item.
+struct Piece {
+  static constexpr std::uint32_t kNoItem = ~0u;
+  std::uint32_t item = kNoItem;
+  std::uint32_t begin = 0, end = 0;
+  [[nodiscard]] __device__ __forceinline__ bool exists() const { return item != kNoItem; }
+};
+
+/// The pieces of a CTA, in this order, some of which it may lack:
+///
+///   head   an item's first tiles, or some from its middle: the sums go to the workspace
+///   round  whole items (or this CTA's part of their K), one after the other
+///   tail   an item's last tiles: its other sums are fetched from CTAs before this one, it is
+///   stored
+///
+/// Stream-K: all tiles of the cut items in a row are dealt out evenly.
+///
+///   items    |      whole + 0      |      whole + 1      |      whole + 2      |
+///   CTAs     |      0      |      1      |      2      |      3      |    4    |
+///               head         tail, head    head  (tail, head: whoever meets the border of items)
+///
+/// So a CTA waits only for CTAs of lower numbers, which the hardware starts earlier, and for what
+/// those do before anything that they wait for.
+class Pieces {
+ public:
+  static constexpr std::uint32_t kHead = 0;
+
+  __device__ __forceinline__ explicit Pieces(const MatmulParams& params) : params_(params) {}
+
+  [[nodiscard]] __device__ __forceinline__ std::uint32_t count() const {
+    return params_.num_rounds + 2;
   }
+  [[nodiscard]] __device__ __forceinline__ bool is_tail(std::uint32_t i) const {
+    return i == params_.num_rounds + 1;
+  }
+  [[nodiscard]] __device__ __forceinline__ Piece operator[](std::uint32_t i) const {
+    if (i == kHead) return head();
+    if (is_tail(i)) return tail();
+    const Share share(params_);  // anew: registers are scarce while products are summed
+    const std::uint32_t item = share.first_item + (i - 1) * share.item_step;
+    if (item >= share.num_items) return {};
+    const KRange range(params_, share.part);
+    return {item, range.begin, range.end};
+  }
+  /// Of all tiles of the cut items, CTA `cta`'s first one.
+  [[nodiscard]] __device__ __forceinline__ std::uint32_t first_cut_tile(std::uint32_t cta) const {
+    return cta * params_.cut_tiles_each + min(cta, params_.num_larger_cuts);
+  }
+
+ private:
+  /// Of the cut items, the one that the tile behind this CTA's last one is of.
+  [[nodiscard]] __device__ __forceinline__ std::uint32_t last_cut_item() const {
+    return first_cut_tile(blockIdx.x + 1) / params_.num_k_tiles;
+  }
+  [[nodiscard]] __device__ __forceinline__ Piece head() const {
+    if (blockIdx.x >= params_.num_cut_ctas) return {};
+    const std::uint32_t item = last_cut_item(), first = item * params_.num_k_tiles;
+    const std::uint32_t begin = max(first_cut_tile(blockIdx.x), first) - first;
+    const std::uint32_t end = first_cut_tile(blockIdx.x + 1) - first;
+    if (begin == end) return {};
+    return {params_.num_whole_items + item, begin, end};
+  }
+  [[nodiscard]] __device__ __forceinline__ Piece tail() const {
+    if (blockIdx.x >= params_.num_cut_ctas) return {};
+    const std::uint32_t item = last_cut_item(), end = item * params_.num_k_tiles;
+    const std::uint32_t begin = first_cut_tile(blockIdx.x);
+    if (begin >= end) return {};
+    return {params_.num_whole_items + item - 1, begin + params_.num_k_tiles - end,
+            params_.num_k_tiles};
+  }
+
+  const MatmulParams& params_;
 };
 
 /// A stage in shared memory:
@@ -128,12 +198,11 @@ template <WeightForm kForm, std::uint32_t kTokens>
 class StageProducer {
  public:
   __device__ __forceinline__ StageProducer(const MatmulParams& params, const TensorMaps& maps,
-                                           const Share& share, std::uint32_t ring,
-                                           std::uint32_t full, std::uint32_t empty)
+                                           std::uint32_t ring, std::uint32_t full,
+                                           std::uint32_t empty)
       : params_(params),
         maps_(maps),
-        share_(share),
-        range_(params, share.part),
+        pieces_(params),
         map_(params),
         ring_(ring),
         full_(full),
@@ -141,27 +210,21 @@ class StageProducer {
 
   /// By one thread.
   __device__ __forceinline__ void run() {
-    const std::uint32_t my_items =
-        share_.first_item < share_.num_items
-            ? (share_.num_items - share_.first_item + share_.item_step - 1) / share_.item_step
-            : 0;
-    const std::uint32_t total = my_items * range_.num_stages(params_);
-    const std::uint32_t room = min(total, params_.num_stages);
-    const std::uint32_t ahead = min(total, params_.num_stages - kStagesWithTokens);
+    const std::uint32_t room = params_.num_stages, ahead = room - kStagesWithTokens;
     Cursor at = start();
-    for (std::uint32_t i = 0; i < ahead; ++i) {
+    for (std::uint32_t i = 0; i < ahead && at.end != 0; ++i) {
       fill_weights(at, i);
       advance(at);
     }
     ptx::griddepcontrol_wait();
     at = start();
-    for (std::uint32_t i = 0; i < room; ++i) {
+    for (std::uint32_t i = 0; i < room && at.end != 0; ++i) {
       if (i >= ahead) fill_weights(at, i);
       fill_tokens(at, i);
       advance(at);
     }
     std::uint32_t slot = 0, parity = 0;
-    for (std::uint32_t i = room; i < total; ++i) {
+    while (at.end != 0) {
       ptx::mbarrier_wait(empty_ + 8 * slot, parity);
       fill_weights(at, slot);
       fill_tokens(at, slot);
@@ -175,30 +238,36 @@ class StageProducer {
 
  private:
   struct Cursor {
-    std::uint32_t item_number, tile;
+    std::uint32_t number;     ///< of the next piece
+    std::uint32_t tile, end;  ///< of K; end 0: everything is done
     std::uint32_t first_strip, first_token;
   };
-  __device__ __forceinline__ void enter_item(Cursor& at) const {
-    const Item item = Item::of(params_, at.item_number, share_.rank, kTokens);
-    at.tile = range_.begin;
+  /// Of the pieces from number `at.number` on, the first that has tiles.
+  __device__ __forceinline__ void enter_piece(Cursor& at) const {
+    Piece piece;
+    at.end = 0;
+    while (piece.begin == piece.end) {
+      if (at.number == pieces_.count()) return;
+      piece = pieces_[at.number++];
+    }
+    const Item item = Item::of(params_, piece.item, Share(params_).rank, kTokens);
+    at.tile = piece.begin;
+    at.end = piece.end;
     at.first_strip = item.first_strip;
     at.first_token = item.first_token;
   }
-  __device__ __forceinline__ Cursor start() const {
+  [[nodiscard]] __device__ __forceinline__ Cursor start() const {
     Cursor at;
-    at.item_number = share_.first_item;
-    enter_item(at);
+    at.number = 0;
+    enter_piece(at);
     return at;
   }
   __device__ __forceinline__ void advance(Cursor& at) const {
     at.tile += params_.tiles_per_stage;
-    if (at.tile >= range_.end) {
-      at.item_number += share_.item_step;
-      enter_item(at);
-    }
+    if (at.tile >= at.end) enter_piece(at);
   }
   [[nodiscard]] __device__ __forceinline__ std::uint32_t tiles_of(const Cursor& at) const {
-    return min(params_.tiles_per_stage, range_.end - at.tile);
+    return min(params_.tiles_per_stage, at.end - at.tile);
   }
 
   /// Of activations.
@@ -233,7 +302,7 @@ class StageProducer {
       if (params_.multicast == 1) {
         ptx::tensor_copy_to_shared(target, maps_.x, box.x, at.first_token, box.z, barrier);
       } else {
-        const std::uint32_t token = share_.rank * (kTokens / params_.multicast);
+        const std::uint32_t token = Share(params_).rank * (kTokens / params_.multicast);
         ptx::tensor_multicast_to_shared(target + token * kTokenTileBytes, maps_.x, box.x,
                                         at.first_token + token, box.z, barrier,
                                         (1u << params_.multicast) - 1);
@@ -243,8 +312,7 @@ class StageProducer {
 
   const MatmulParams& params_;
   const TensorMaps& maps_;
-  const Share& share_;
-  KRange range_;
+  Pieces pieces_;
   StageMap<kForm, kTokens> map_;
   std::uint32_t ring_, full_, empty_;
 };

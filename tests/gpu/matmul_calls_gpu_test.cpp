@@ -104,8 +104,9 @@ TEST_F(MatmulCallsGpuTest, AnyAlignment) {
     const Words x = make_inputs(Input::kNormal, m, k);
     const DeviceOperand aligned(x, m, k, {0, aligned_gap(k)});
     const MatmulProblem problem = weights.problem(m, WeightForm::kPalette);
-    EXPECT_EQ(gpu::matmul_workspace_bytes(problem, aligned.view()), 0u);
     for (const MatmulConfig& config : some_configs(problem, 4, m)) {
+      EXPECT_EQ(gpu::matmul_workspace_bytes(problem, aligned.view(), config) != 0,
+                config.stream_ctas != 0);
       const Words expected = multiply(weights, WeightForm::kPalette, aligned, config);
       for (const Placing& placing :
            {Placing{1, 8}, {0, 1}, {3, 5}, {8, 8}, {4, 4}, {0, 0}, {2, 6}}) {
@@ -113,7 +114,7 @@ TEST_F(MatmulCallsGpuTest, AnyAlignment) {
                      std::to_string(placing.gap));
         const DeviceOperand shifted(x, m, k, placing);
         EXPECT_TRUE(multiply(weights, WeightForm::kPalette, shifted, config, placing) == expected);
-        const std::uint64_t bytes = gpu::matmul_workspace_bytes(problem, shifted.view());
+        const std::uint64_t bytes = gpu::matmul_workspace_bytes(problem, shifted.view(), config);
         if (bytes == 0) continue;
         const DeviceOperand y(m, 100, {});
         Scratch little(bytes - 1);
@@ -160,7 +161,8 @@ struct Chain {
         up(testing::normal_tensor(kWide, kNarrow, 0.044f, 1)),
         down(testing::normal_tensor(kNarrow, kWide, 0.031f, 2)),
         narrow(x, m, kNarrow, {0, 8}),
-        wide(m, kWide, {0, 8}) {}
+        wide(m, kWide, {0, 8}),
+        scratch(Scratch::kEnough) {}
 
   void reset() {
     narrow = DeviceOperand(x, m, kNarrow, {0, 8});
@@ -168,7 +170,7 @@ struct Chain {
   }
   void enqueue(WeightForm form, const MatmulConfig& first, const MatmulConfig& second,
                gpu::Stream stream, bool dependent) {
-    gpu::MatmulOptions options;
+    gpu::MatmulOptions options = scratch.options;  // one for all: they follow each other
     for (int round = 0; round < rounds; ++round) {
       options.dependent_launch = dependent && round != 0;  // the first follows a copy
       const auto a =
@@ -185,6 +187,7 @@ struct Chain {
   Words x;
   DeviceWeights up, down;
   DeviceOperand narrow, wide;
+  Scratch scratch;
 };
 
 /// Captures `enqueue(stream)` and replays it `times` times.
@@ -250,8 +253,8 @@ TEST_F(MatmulCallsGpuTest, GraphsOfEveryKind) {
          some_configs(gate.problem(m, WeightForm::kPalette, true), 3, m)) {
       SCOPED_TRACE(describe(config));
       const Words expected = multiply_swiglu(gate, up, WeightForm::kPalette, x, config);
-      const Scratch scratch(
-          gpu::matmul_workspace_bytes(gate.problem(m, WeightForm::kPalette, true), x.view()));
+      const Scratch scratch(gpu::matmul_workspace_bytes(gate.problem(m, WeightForm::kPalette, true),
+                                                        x.view(), config));
       const DeviceOperand y(m, 200, {});
       capture_and_replay(3, [&](gpu::Stream stream) {
         const auto result =
@@ -272,6 +275,12 @@ void expect_refused(const Result<void>& result, const std::string& name) {
   EXPECT_NE(result.error().message.find(name), std::string::npos)
       << "\"" << result.error().message << "\" does not name " << name;
 }
+
+constexpr MatmulConfig kStreamed{.kernel = MatmulConfig::Kernel::kWgmma,
+                                 .tokens_per_tile = 32,
+                                 .strips_per_tile = 2,
+                                 .num_stages = 4,
+                                 .stream_ctas = 7};
 
 struct Arguments {
   gpu::MatmulWeights weights, up;
@@ -319,6 +328,24 @@ TEST_F(MatmulCallsGpuTest, WrongArgumentsAreNamed) {
       refused("tokens_per_tile", [](Arguments& a) { a.config.tokens_per_tile = 7; });
       refused("k_parts", [](Arguments& a) { a.config.k_parts = 3; });
       refused("num_stages", [](Arguments& a) { a.config.num_stages = 0; });
+      refused("stream_ctas", [](Arguments& a) { a.config.stream_ctas = 1; });
+      refused("stream_ctas", [](Arguments& a) {
+        a.config = kStreamed;
+        a.config.stream_ctas = 250;  // more than SMs
+      });
+      refused("stream_ctas", [](Arguments& a) {
+        a.config = kStreamed;
+        a.config.stream_ctas = 257;
+      });
+      refused("stream_ctas", [](Arguments& a) {
+        a.config = kStreamed;
+        a.config.max_sms = 6;
+      });
+      refused("stream_ctas", [](Arguments& a) {
+        a.config = kStreamed;
+        a.config.multicast = 2;
+      });
+      refused("workspace", [](Arguments& a) { a.config = kStreamed; });
       refused("tiles_per_stage", [](Arguments& a) { a.config.tiles_per_stage = 0; });
       refused("strips_per_tile", [](Arguments& a) { a.config.strips_per_tile = 0; });
       refused("workspace", [&](Arguments& a) {

@@ -173,6 +173,27 @@ class DeviceOperand {
   Guarded memory_;
 };
 
+/// A workspace.
+struct Scratch {
+  static constexpr std::uint64_t kEnough = 18'000'000;  ///< for any plan, of aligned x
+  explicit Scratch(std::uint64_t bytes) : memory(bytes) {
+    options.workspace = bytes == 0 ? nullptr : memory.data();
+    options.workspace_bytes = bytes;
+    const auto prepared = gpu::prepare_matmul_workspace(options.workspace, bytes, nullptr);
+    EXPECT_TRUE(prepared.ok()) << message_of(prepared);
+  }
+  /// The next matmul finds it as this one did; nothing around it was written.
+  void expect_ready() const {
+    const auto all = memory.read();
+    const auto end = all.begin() + std::min<std::ptrdiff_t>(kFlagsBytes, std::ssize(all));
+    EXPECT_TRUE(std::all_of(all.begin(), end, [](std::uint8_t byte) { return byte == 0; }))
+        << "flags are left";
+  }
+  static constexpr std::ptrdiff_t kFlagsBytes = 1024;  ///< what a matmul leaves zero
+  Guarded memory;
+  gpu::MatmulOptions options;
+};
+
 // ---- Configurations -----------------------------------------------------------------------------
 
 inline std::string describe(const MatmulConfig& c) {
@@ -181,7 +202,7 @@ inline std::string describe(const MatmulConfig& c) {
          " k_warps " + std::to_string(c.k_warps) + " k_parts " + std::to_string(c.k_parts) +
          " multicast " + std::to_string(c.multicast) + " stage " +
          std::to_string(c.tiles_per_stage) + " x " + std::to_string(c.num_stages) + " sms " +
-         std::to_string(c.max_sms);
+         std::to_string(c.max_sms) + " stream " + std::to_string(c.stream_ctas);
 }
 
 inline std::string describe(const MatmulProblem& p) {
@@ -189,33 +210,35 @@ inline std::string describe(const MatmulProblem& p) {
          " " + gpu::weight_form_name(p.form) + (p.swiglu ? " swiglu" : "");
 }
 
-inline std::array<std::uint32_t, 7> fields_of(const MatmulConfig& c) {
-  return {c.tokens_per_tile, c.strips_per_tile, c.k_warps,   c.k_parts,
-          c.multicast,       c.tiles_per_stage, c.num_stages};
+inline constexpr int kNumFields = 8;
+inline std::array<std::uint32_t, kNumFields> fields_of(const MatmulConfig& c) {
+  return {c.tokens_per_tile, c.strips_per_tile, c.k_warps,    c.k_parts,
+          c.multicast,       c.tiles_per_stage, c.num_stages, c.stream_ctas};
 }
 
 /// Every config with plausible values, in a fixed random order.
 inline const std::vector<MatmulConfig>& all_configs() {
   static const std::vector<MatmulConfig> configs = [] {
     std::vector<MatmulConfig> made;
-    const std::uint32_t pick[7][6] = {{8, 16, 32, 64, 128, 256},
-                                      {1, 2, 4, 8, 16, 3},
-                                      {1, 2, 4, 8},
-                                      {1, 2, 4, 8},
-                                      {1, 2},
-                                      {1, 2, 4},
-                                      {2, 3, 4, 6}};
-    const std::uint32_t sizes[7] = {6, 6, 4, 4, 2, 3, 4};
+    const std::uint32_t pick[kNumFields][6] = {{8, 16, 32, 64, 128, 256},
+                                               {1, 2, 4, 8, 16, 3},
+                                               {1, 2, 4, 8},
+                                               {1, 2, 4, 8},
+                                               {1, 2},
+                                               {1, 2, 4},
+                                               {2, 3, 4, 6},
+                                               {0, 1, 7, 100}};  // stream-K: CTAs
+    const std::uint32_t sizes[kNumFields] = {6, 6, 4, 4, 2, 3, 4, 4};
     std::uint32_t total = 1;
     for (const std::uint32_t size : sizes) total *= size;
     for (std::uint32_t i = 0; i < 2 * total; ++i) {
-      std::uint32_t v[7], rest = i / 2;
-      for (int f = 0; f < 7; ++f) {
+      std::uint32_t v[kNumFields], rest = i / 2;
+      for (int f = 0; f < kNumFields; ++f) {
         v[f] = pick[f][rest % sizes[f]];
         rest /= sizes[f];
       }
       const auto kernel = i % 2 == 0 ? MatmulConfig::Kernel::kMma : MatmulConfig::Kernel::kWgmma;
-      made.push_back({kernel, v[0], v[1], v[2], v[3], v[4], v[5], v[6], 0});
+      made.push_back({kernel, v[0], v[1], v[2], v[3], v[4], v[5], v[6], 0, v[7]});
     }
     std::mt19937_64 rng(77);
     std::shuffle(made.begin(), made.end(), rng);
@@ -233,8 +256,8 @@ inline std::vector<MatmulConfig> covering_configs(const MatmulProblem& problem, 
     const auto fields = fields_of(config);
     const int kernel = static_cast<int>(config.kernel);
     std::vector<std::tuple<int, int, std::uint32_t, int, std::uint32_t>> fresh;
-    for (int a = 0; a < 7; ++a) {
-      for (int b = a; b < (pairs ? 7 : a + 1); ++b) {
+    for (int a = 0; a < kNumFields; ++a) {
+      for (int b = a; b < (pairs ? kNumFields : a + 1); ++b) {
         const std::tuple key{kernel, a, fields[a], b, fields[b]};
         if (!covered.contains(key)) fresh.push_back(key);
       }
@@ -259,7 +282,7 @@ inline std::vector<MatmulConfig> some_configs(MatmulProblem problem, std::size_t
     return made;
   }();
   std::vector<MatmulConfig> configs;
-  const auto planned = gpu::plan_matmul(problem);
+  const auto planned = gpu::plan_matmul(problem, {}, Scratch::kEnough);
   EXPECT_TRUE(planned.ok()) << describe(problem) << ": "
                             << (planned ? "" : planned.error().message);
   if (planned) {
@@ -283,28 +306,19 @@ inline std::vector<MatmulConfig> some_configs(MatmulProblem problem, std::size_t
 
 // ---- Running ------------------------------------------------------------------------------------
 
-struct Scratch {
-  explicit Scratch(std::uint64_t bytes) : memory(bytes) {
-    options.workspace = bytes == 0 ? nullptr : memory.data();
-    options.workspace_bytes = bytes;
-  }
-  Guarded memory;
-  gpu::MatmulOptions options;
-};
-
 /// y into poisoned memory; guards and gaps are looked at.
 inline Words multiply(const DeviceWeights& weights, WeightForm form, const DeviceOperand& x,
                       const MatmulConfig& config, Placing y_placing = {},
                       const gpu::MatmulEpilogue& epilogue = {}) {
   const MatmulProblem problem = weights.problem(x.view().rows, form);
   SCOPED_TRACE(describe(problem) + ", " + describe(config));
-  const Scratch scratch(gpu::matmul_workspace_bytes(problem, x.view()));
+  const Scratch scratch(gpu::matmul_workspace_bytes(problem, x.view(), config));
   const DeviceOperand y(problem.m, problem.n, y_placing);
   const auto result =
       gpu::matmul(weights.in(form), x.view(), y.out(), config, nullptr, epilogue, scratch.options);
   EXPECT_TRUE(result.ok()) << message_of(result);
   EXPECT_EQ(cudaDeviceSynchronize(), cudaSuccess);
-  (void)scratch.memory.read();
+  scratch.expect_ready();
   return y.read();
 }
 
@@ -313,13 +327,13 @@ inline Words multiply_swiglu(const DeviceWeights& gate, const DeviceWeights& up,
                              Placing y_placing = {}) {
   const MatmulProblem problem = gate.problem(x.view().rows, form, true);
   SCOPED_TRACE(describe(problem) + ", " + describe(config));
-  const Scratch scratch(gpu::matmul_workspace_bytes(problem, x.view()));
+  const Scratch scratch(gpu::matmul_workspace_bytes(problem, x.view(), config));
   const DeviceOperand y(problem.m, problem.n, y_placing);
   const auto result = gpu::matmul_swiglu(gate.in(form), up.in(form), x.view(), y.out(), config,
                                          nullptr, scratch.options);
   EXPECT_TRUE(result.ok()) << message_of(result);
   EXPECT_EQ(cudaDeviceSynchronize(), cudaSuccess);
-  (void)scratch.memory.read();
+  scratch.expect_ready();
   return y.read();
 }
 

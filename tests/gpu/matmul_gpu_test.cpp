@@ -53,7 +53,8 @@ TEST_F(MatmulGpuTest, EveryPlanOfEveryForm) {
     std::vector<MatmulConfig> plans;
     for (const WeightForm form : kForms) {
       for (const std::uint32_t max_sms : {0u, 1u, 5u}) {
-        const auto plan = gpu::plan_matmul(weights.problem(m, form), {.max_sms = max_sms});
+        const auto plan =
+            gpu::plan_matmul(weights.problem(m, form), {.max_sms = max_sms}, Scratch::kEnough);
         ASSERT_TRUE(plan.ok()) << plan.error().message;
         EXPECT_TRUE(max_sms == 0 || plan->max_sms == max_sms);
         plans.push_back(*plan);
@@ -78,6 +79,27 @@ TEST_F(MatmulGpuTest, EveryConfig) {
           << "no config of kernel " << static_cast<int>(kernel);
     }
     expect_product(weights, make_inputs(Input::kNormal, s.m, s.k), s.m, configs);
+    if (HasFailure()) return;
+  }
+}
+
+// Wherever stream-K cuts items: heads, middles and tails of all lengths, with and without whole
+// items before, more CTAs than tiles.
+TEST_F(MatmulGpuTest, StreamKOfEveryCut) {
+  const std::uint64_t n = 300, k = small_sizes() ? 300 : 1100;
+  const DeviceWeights weights(testing::student_t_tensor(n, k));
+  for (const std::uint64_t m : {40u, 300u}) {
+    std::vector<MatmulConfig> configs;
+    for (std::uint32_t ctas = 2; ctas <= 130; ctas += small_sizes() ? 41 : 3) {
+      MatmulConfig c{.kernel = MatmulConfig::Kernel::kWgmma, .num_stages = 4, .stream_ctas = ctas};
+      c.tokens_per_tile = m == 40 ? 64 : 32 << ctas % 4;
+      c.strips_per_tile = c.tokens_per_tile >= 128 ? 8 : 4;
+      c.k_warps = c.tokens_per_tile <= 64 ? 1 + ctas / 4 % 4 : 1;
+      c.tiles_per_stage = c.tokens_per_tile <= 128 ? c.k_warps * (1 + ctas / 16 % 2) : 1;
+      if (gpu::can_implement(weights.problem(m, WeightForm::kTiles), c)) configs.push_back(c);
+    }
+    EXPECT_GE(configs.size(), small_sizes() ? 2u : 20u);
+    expect_product(weights, make_inputs(Input::kNormal, m, k), m, configs);
     if (HasFailure()) return;
   }
 }
