@@ -248,8 +248,8 @@ __global__ void __launch_bounds__(128 * (wgmma_max_groups(kTokens) + 1), 1)
       multiplier.run(item_of(pieces[i]).first_strip, pieces[i].begin, pieces[i].end, acc);
 
       // All of this anew: registers are scarce while products are summed.
-      const std::uint32_t warp = ptx::thread_index() / layout::kLanes;
-      const ConsumerShare mine(params, warp);
+      const std::uint32_t consumer = ptx::thread_index() / layout::kLanes;
+      const ConsumerShare mine(params, consumer);
       const Piece piece = pieces[ptx::keep(i)];
       ptx::griddepcontrol_wait();
       if (i == Pieces::kHead) {
@@ -261,9 +261,9 @@ __global__ void __launch_bounds__(128 * (wgmma_max_groups(kTokens) + 1), 1)
       const Item item = item_of(piece);
       if (params.y_is_plain) {
         ptx::named_barrier(1, num_threads);  // everybody has done with the stage that is the buffer
-        store_plain_block<kTokens>(params, acc, item, warp / 4 * 4 * layout::kTileRows,
-                                   multiplier.stage() + warp / 4 * kPlainBlockBytes<kTokens>,
-                                   2 + warp / 4, warp % 4, lane);
+        store_plain_block<kTokens>(params, acc, item, consumer / 4 * 4 * layout::kTileRows,
+                                   multiplier.stage() + consumer / 4 * kPlainBlockBytes<kTokens>,
+                                   2 + consumer / 4, consumer % 4, lane);
         ptx::fence_proxy_async_shared();  // before it is filled again
         multiplier.leave(piece.begin, piece.end);
         continue;
@@ -296,7 +296,7 @@ __global__ void __launch_bounds__(128 * (wgmma_max_groups(kTokens) + 1), 1)
           finish_tokens(params, item,
                         {sums, params.epilogue_tokens * leading, params.k_warps,
                          params.epilogue_tokens, leading},
-                        item.first_token + t, warp, num_warps, lane);
+                        item.first_token + t, consumer, num_warps, lane);
         }
       } else {  // one item a cluster: the buffer is the ring, which nobody fills any more
         ptx::named_barrier(1, num_threads);
@@ -304,7 +304,7 @@ __global__ void __launch_bounds__(128 * (wgmma_max_groups(kTokens) + 1), 1)
         const std::uint32_t part = Share(params).part;
         const SumBuffer all =
             exchange_sums<kTokens>(params, sums, part, full + kSumsBarrierOffset, threadIdx.x == 0);
-        finish_tokens(params, item, all, item.first_token + part * all.tokens, warp, num_warps,
+        finish_tokens(params, item, all, item.first_token + part * all.tokens, consumer, num_warps,
                       lane);
       }
     }

@@ -52,10 +52,13 @@ TEST_F(MatmulCallsGpuTest, BiasAndResidual) {
           }
           if (what != 2) continue;
           const DeviceOperand in_place(residual, m, n, {0, 6}, DeviceOperand::kPoisonWord);
+          const Scratch scratch(gpu::matmul_workspace_bytes(
+              weights.problem(m, WeightForm::kPalette), device_x.view(), config));
           const auto result = gpu::matmul(
               weights.in(WeightForm::kPalette), device_x.view(), in_place.out(), config, nullptr,
               {.residual = in_place.view().data,
-               .residual_stride_elems = in_place.view().row_stride_elems});
+               .residual_stride_elems = in_place.view().row_stride_elems},
+              scratch.options);
           EXPECT_TRUE(result.ok()) << message_of(result);
           EXPECT_TRUE(in_place.read() == y) << "residual is y";
         }

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 
+#ifdef __CUDACC__  // else: tests/gpu_on_cpu/ptx_on_cpu.h
 namespace unweight::kernels::ptx {
 
 /// What this thread wrote or, by a barrier of the CTA, knows to be written is seen by whoever sees
@@ -33,3 +34,4 @@ __device__ __forceinline__ float4 load_global_16(const float4* address) {
 }
 
 }  // namespace unweight::kernels::ptx
+#endif

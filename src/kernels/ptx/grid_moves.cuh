@@ -8,6 +8,7 @@
 
 #include <cstdint>
 
+#ifdef __CUDACC__  // else: tests/gpu_on_cpu/ptx_on_cpu.h
 namespace unweight::kernels::ptx {
 
 /// Waits until the kernels that this one depends on have ended and their writes are visible; at
@@ -21,13 +22,9 @@ __device__ __forceinline__ void griddepcontrol_launch_dependents() {
 }
 
 __device__ __forceinline__ std::uint32_t cluster_ctarank() {
-#ifdef __CUDACC__
   std::uint32_t rank;
   asm volatile("mov.u32 %0, %%cluster_ctarank;" : "=r"(rank));
   return rank;
-#else  // tests without a GPU have no clusters
-  return 0;
-#endif
 }
 __device__ __forceinline__ void cluster_arrive() {
   asm volatile("barrier.cluster.arrive.release.aligned;" ::: "memory");
@@ -101,3 +98,4 @@ __device__ __forceinline__ void named_barrier_arrive(std::uint32_t id, std::uint
 }
 
 }  // namespace unweight::kernels::ptx
+#endif

@@ -5,11 +5,10 @@
 #pragma once
 
 #include <cstdint>
-#include <cstring>
 
+#ifdef __CUDACC__  // else: tests/gpu_on_cpu/ptx_on_cpu.h
 namespace unweight::kernels::ptx {
 
-#ifdef __CUDACC__
 __device__ __forceinline__ uint4 load_shared_16(std::uint32_t address) {
   uint4 v;
   asm volatile("ld.shared.v4.u32 {%0,%1,%2,%3}, [%4];"
@@ -44,34 +43,5 @@ __device__ __forceinline__ void store_shared_2(std::uint32_t address, std::uint1
   asm volatile("st.shared.u16 [%0], %1;" ::"r"(address), "h"(v) : "memory");
 }
 
-#else  // tests/warp_on_cpu.h: host code, so that tests need no GPU
-
-inline thread_local std::uint8_t* shared_on_cpu = nullptr;  ///< address 0
-
-template <typename T>
-T load_shared_on_cpu(std::uint32_t address) {
-  T v;
-  std::memcpy(&v, shared_on_cpu + address, sizeof(v));
-  return v;
-}
-inline uint4 load_shared_16(std::uint32_t address) {
-  return load_shared_on_cpu<uint4>(address);
-}
-inline uint2 load_shared_8(std::uint32_t address) {
-  return load_shared_on_cpu<uint2>(address);
-}
-inline std::uint32_t load_shared_4(std::uint32_t address) {
-  return load_shared_on_cpu<std::uint32_t>(address);
-}
-inline std::uint32_t load_shared_2(std::uint32_t address) {
-  return load_shared_on_cpu<std::uint16_t>(address);
-}
-inline void store_shared_16(std::uint32_t address, const std::uint32_t (&v)[4]) {
-  std::memcpy(shared_on_cpu + address, v, sizeof(v));
-}
-inline void store_shared_2(std::uint32_t address, std::uint16_t v) {
-  std::memcpy(shared_on_cpu + address, &v, sizeof(v));
-}
-#endif
-
 }  // namespace unweight::kernels::ptx
+#endif

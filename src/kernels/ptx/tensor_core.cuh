@@ -5,6 +5,7 @@
 
 #include <cstdint>
 
+#ifdef __CUDACC__  // else: tests/gpu_on_cpu/ptx_on_cpu.h
 namespace unweight::kernels::ptx {
 
 /// d += a * b: a 16x16 (rows), b 16x8 (columns), BF16; d 16x8 fp32. Lane 4g+t holds of d rows g
@@ -18,3 +19,4 @@ __device__ __forceinline__ void mma_m16n8k16(float (&d)[4], const std::uint32_t 
 }
 
 }  // namespace unweight::kernels::ptx
+#endif

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 
+#ifdef __CUDACC__  // else: tests/gpu_on_cpu/ptx_on_cpu.h
 namespace unweight::kernels::ptx {
 
 __device__ __forceinline__ std::uint32_t shared_address(const void* p) {
@@ -117,3 +118,4 @@ __device__ __forceinline__ void fence_proxy_async_shared() {
 }
 
 }  // namespace unweight::kernels::ptx
+#endif

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 
+#ifdef __CUDACC__  // else: tests/gpu_on_cpu/ptx_on_cpu.h
 namespace unweight::kernels::ptx {
 
 /// Before the first product, and after registers of products (a or d) were written otherwise.
@@ -134,3 +135,4 @@ __device__ __forceinline__ void setmaxnreg_dec() {
 }
 
 }  // namespace unweight::kernels::ptx
+#endif

@@ -9,8 +9,6 @@
 #include <vector>
 
 #include "matmul/matmul_geometry.h"
-#include "warp_on_cpu.h"
-// Device code: after warp_on_cpu.h.
 #include "matmul/work_items.cuh"
 
 namespace unweight::matmul {
@@ -39,14 +37,21 @@ struct Given {
   bool is_head, is_tail;
 };
 
-std::vector<Given> pieces_of(const MatmulParams& params, std::uint32_t cta) {
+/// Of all CTAs, one after the other.
+std::vector<Given> all_pieces(const MatmulParams& params, std::uint32_t num_ctas) {
   std::vector<Given> found;
-  blockIdx.x = cta;
-  const Pieces pieces(params);
-  for (std::uint32_t i = 0; i < pieces.count(); ++i) {
-    const Piece piece = pieces[i];
-    if (piece.exists()) found.push_back({piece, cta, i, i == Pieces::kHead, pieces.is_tail(i)});
-  }
+  cudaLaunchConfig_t grid{};
+  grid.gridDim = {num_ctas, 1, 1};
+  grid.blockDim = {1, 1, 1};
+  const cudaError_t status = on_cpu::launch(grid, [&] {
+    const Pieces pieces(params);
+    for (std::uint32_t i = 0; i < pieces.count(); ++i) {
+      const Piece piece = pieces[i];
+      if (!piece.exists()) continue;
+      found.push_back({piece, blockIdx.x, i, i == Pieces::kHead, pieces.is_tail(i)});
+    }
+  });
+  EXPECT_EQ(status, cudaSuccess) << on_cpu::launch_problem();
   return found;
 }
 
@@ -54,13 +59,10 @@ std::vector<Given> pieces_of(const MatmulParams& params, std::uint32_t cta) {
 /// those that there are, of CTAs before it.
 void expect_whole_items(const MatmulParams& params, std::uint32_t num_ctas,
                         std::uint32_t num_items) {
-  gridDim.x = num_ctas;
   std::vector<std::vector<Given>> of_item(num_items);
-  for (std::uint32_t cta = 0; cta < num_ctas; ++cta) {
-    for (const Given& given : pieces_of(params, cta)) {
-      ASSERT_LT(given.piece.item, num_items);
-      of_item[given.piece.item].push_back(given);
-    }
+  for (const Given& given : all_pieces(params, num_ctas)) {
+    ASSERT_LT(given.piece.item, num_items);
+    of_item[given.piece.item].push_back(given);
   }
   for (std::vector<Given>& pieces : of_item) {
     std::sort(pieces.begin(), pieces.end(),
@@ -132,13 +134,12 @@ TEST(Pieces, HeadsComeFirstAndTailsLast) {
   const auto g = geometry_of(MatmulProblem{16384, 4096, 64}, c, device);
   ASSERT_TRUE(g.ok());
   const MatmulParams params = params_of(*g);
-  gridDim.x = g->num_ctas;
-  for (std::uint32_t cta = 0; cta < g->num_ctas; ++cta) {
-    const std::vector<Given> pieces = pieces_of(params, cta);
-    for (const Given& given : pieces) {
-      EXPECT_TRUE(!given.is_head || &given == &pieces.front());
-      EXPECT_TRUE(!given.is_tail || &given == &pieces.back());
-    }
+  const std::vector<Given> pieces = all_pieces(params, g->num_ctas);
+  for (std::size_t i = 0; i < pieces.size(); ++i) {
+    const bool is_first = i == 0 || pieces[i - 1].cta != pieces[i].cta;
+    const bool is_last = i + 1 == pieces.size() || pieces[i + 1].cta != pieces[i].cta;
+    EXPECT_TRUE(!pieces[i].is_head || is_first);
+    EXPECT_TRUE(!pieces[i].is_tail || is_last);
   }
 }
 

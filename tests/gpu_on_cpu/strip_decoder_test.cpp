@@ -4,89 +4,43 @@
 // for bit, whichever tiles of a strip a warp decodes. On the CPU; tests/gpu has the whole matmul.
 #include <gtest/gtest.h>
 
-#include <array>
+#include <algorithm>
 #include <cstring>
-#include <memory>
 #include <random>
-#include <span>
 #include <vector>
 
+#include "gpu_on_cpu/host_tensor.h"
 #include "hostile_tensors.h"
-#include "kernels/packed_places.h"
-#include "packed/packed_reader.h"
-#include "unweight/codec.h"
-#include "warp_on_cpu.h"
-// Device code: after warp_on_cpu.h.
 #include "matmul/weight_fragments.cuh"
 
 namespace unweight::matmul {
 namespace {
 
+using on_cpu::HostTensor;
 using testing::HostileTensor;
-using testing::WarpOnCpu;
 
-/// A packed tensor as the kernels get it, in host memory. Sections end where their vectors do: a
-/// sanitizer sees what reads behind them.
-struct HostTensor {
-  HostTensor(const HostileTensor& t, Family family) : rows(t.rows), cols(t.cols) {
-    const auto blob =
-        encode({t.weights.data(), t.rows, t.cols, t.cols}, {.family = family, .self_check = false});
-    EXPECT_TRUE(blob.ok()) << (blob ? "" : blob.error().message);
-    const auto header = packed::parse_header(*blob, blob->size());
-    EXPECT_TRUE(header.ok());
-    record = std::make_unique<kernels::TensorRecord>(kernels::make_record(*header));
-    num_verbatim_rows = header->num_verbatim_rows;
-    for (std::size_t i = 0; i < sections.size(); ++i) {
-      const packed::SectionEntry& section = header->sections[i];
-      const auto first = blob->begin() + static_cast<std::ptrdiff_t>(section.offset);
-      sections[i].assign(first, first + static_cast<std::ptrdiff_t>(section.bytes));
-    }
-  }
-  template <typename T>
-  [[nodiscard]] T* section(packed::SectionId id) const {
-    return reinterpret_cast<T*>(
-        const_cast<std::byte*>(sections[static_cast<std::size_t>(id)].data()));
-  }
-  [[nodiscard]] WeightPointers pointers() const {
-    using packed::SectionId;
-    WeightPointers p{};
-    p.record = record.get();
-    p.verbatim_index = section<codec::VerbatimIndexEntry>(SectionId::kVerbatimIndex);
-    p.verbatim_positions = section<codec::VerbatimPosition>(SectionId::kVerbatimPositions);
-    p.verbatim_rows = section<std::uint8_t>(SectionId::kVerbatimRows);
-    p.num_verbatim_rows = num_verbatim_rows;
-    if (num_verbatim_rows == 0) {  // as gpu_matmul.cpp: one can be read
-      p.verbatim_positions = reinterpret_cast<const codec::VerbatimPosition*>(record.get());
-      p.verbatim_rows = reinterpret_cast<const std::uint8_t*>(record.get());
-    }
-    p.first = section<std::uint8_t>(SectionId::kSignMantissa);
-    p.second = section<std::uint8_t>(SectionId::kCodes);
-    return p;
-  }
-  [[nodiscard]] MatmulParams params() const {
-    const layout::TileGrid grid{rows, cols};
-    MatmulParams p{};
-    p.weights[0] = pointers();
-    p.num_strips = static_cast<std::uint32_t>(grid.num_strips());
-    p.num_k_tiles = static_cast<std::uint32_t>(grid.tiles_per_strip());
-    p.n = static_cast<std::uint32_t>(rows);
-    p.k = static_cast<std::uint32_t>(cols);
-    return p;
-  }
-
-  std::uint64_t rows, cols, num_verbatim_rows = 0;
-  std::unique_ptr<kernels::TensorRecord> record;
-  std::array<std::vector<std::byte>, packed::kNumSections> sections;
-};
+MatmulParams params_of(const HostTensor& packed) {
+  const layout::TileGrid grid{packed.rows, packed.cols};
+  MatmulParams p{};
+  p.weights[0] = packed.pointers();
+  p.num_strips = static_cast<std::uint32_t>(grid.num_strips());
+  p.num_k_tiles = static_cast<std::uint32_t>(grid.tiles_per_strip());
+  p.n = static_cast<std::uint32_t>(packed.rows);
+  p.k = static_cast<std::uint32_t>(packed.cols);
+  return p;
+}
 
 /// Every step-th tile of a strip from `first_tile` on, by a warp; see(tile, lane, fragments).
 template <WeightForm kForm, typename See>
 void decode_strip(const MatmulParams& params, std::uint32_t strip, std::uint32_t first_tile,
                   std::uint32_t step, See see) {
   constexpr std::uint32_t kFirst = kFirstBytes<kForm>, kSecond = kSecondBytes<kForm>;
-  std::vector<std::uint8_t> shared(kFirst + kSecond + kEscapeScratchBytes);
-  ptx::shared_on_cpu = shared.data();
-  WarpOnCpu::run([&](unsigned lane) {
+  cudaLaunchConfig_t warp{};
+  warp.gridDim = {1, 1, 1};
+  warp.blockDim = {32, 1, 1};
+  warp.dynamicSmemBytes = kFirst + kSecond + kEscapeScratchBytes;
+  const cudaError_t status = on_cpu::launch(warp, [&] {
+    const std::uint32_t lane = threadIdx.x;
     StripDecoder<kForm> decoder(params);
     decoder.begin_matrix(0, kFirst + kSecond);
     decoder.open_matrix();
@@ -97,8 +51,8 @@ void decode_strip(const MatmulParams& params, std::uint32_t strip, std::uint32_t
       __syncwarp();
       if (lane == 0) {
         const std::size_t at = std::size_t{strip} * params.num_k_tiles + tile;
-        std::memcpy(shared.data(), params.weights[0].first + at * kFirst, kFirst);
-        std::memcpy(shared.data() + kFirst, params.weights[0].second + at * kSecond, kSecond);
+        std::memcpy(dynamic, params.weights[0].first + at * kFirst, kFirst);
+        std::memcpy(dynamic + kFirst, params.weights[0].second + at * kSecond, kSecond);
       }
       __syncwarp();
       const auto load = [&] {
@@ -110,16 +64,17 @@ void decode_strip(const MatmulParams& params, std::uint32_t strip, std::uint32_t
       see(tile, lane, a);
     }
   });
+  ASSERT_EQ(status, cudaSuccess) << on_cpu::launch_problem();
 }
 
 template <WeightForm kForm>
 void expect_weights(const HostTensor& packed, const HostileTensor& t) {
-  const MatmulParams params = packed.params();
-  for (const std::uint32_t step : {1u, 3u, 4u}) {
+  const MatmulParams params = params_of(packed);
+  for (const std::uint32_t step : {1u, 3u}) {
     std::uint64_t num_wrong = 0, num_seen = 0;
     for (std::uint32_t strip = 0; strip < params.num_strips; ++strip) {
       for (std::uint32_t first = 0; first < std::min(step, params.num_k_tiles); ++first) {
-        const auto see = [&](std::uint32_t tile, unsigned lane, const Fragments& a) {
+        const auto see = [&](std::uint32_t tile, std::uint32_t lane, const Fragments& a) {
           for (std::uint32_t i = 0; i < layout::kLaneElems; ++i) {
             const layout::TilePosition p = layout::tile_position({lane, i});
             const std::uint64_t row = strip * layout::kTileRows + p.row;
@@ -202,12 +157,12 @@ TEST(StripDecoder, EndsWhateverTheIndexSays) {
         if (rng() % 4 == 0) byte = static_cast<std::byte>(rng());
       }
     }
-    const MatmulParams params = packed.params();
+    const MatmulParams params = params_of(packed);
     std::uint32_t tiles = 0;
     for (std::uint32_t strip = 0; strip < params.num_strips; ++strip) {
       decode_strip<WeightForm::kPalette>(
           params, strip, 0, 1,
-          [&](std::uint32_t, unsigned lane, const Fragments&) { tiles += lane == 0 ? 1 : 0; });
+          [&](std::uint32_t, std::uint32_t lane, const Fragments&) { tiles += lane == 0 ? 1 : 0; });
     }
     EXPECT_EQ(tiles, params.num_strips * params.num_k_tiles);
   }
