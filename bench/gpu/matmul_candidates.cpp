@@ -18,7 +18,7 @@ using Kernel = MatmulConfig::Kernel;
 constexpr std::uint32_t kHalfSharedBytes = 112 * 1024;
 constexpr std::uint32_t kWholeSharedBytes = 226 * 1024;
 constexpr std::uint32_t kFewestWarps = 4, kMostWarps = 16;  // consumers
-constexpr std::uint64_t kMostTokensOfMma = 16;
+constexpr std::uint64_t kMostTokensOfMma = 32;
 constexpr std::uint64_t kFewestTokensOfWgmma = 32;
 
 std::uint32_t divide_up(std::uint64_t value, std::uint64_t by) {
@@ -85,7 +85,7 @@ std::set<std::uint32_t> strips_for(std::uint64_t strips, std::uint32_t num_ctas,
 void add_mma(const MatmulProblem& problem, std::uint32_t num_sms, Candidates* candidates) {
   MatmulConfig c;
   c.kernel = Kernel::kMma;
-  c.tokens_per_tile = problem.m <= 8 ? 8 : 16;
+  c.tokens_per_tile = problem.m <= 8 ? 8 : problem.m <= 16 ? 16 : 32;
   const std::uint64_t strips = divide_up(problem.n, layout::kTileRows);
   for (const std::uint32_t k_parts : {1u, 2u, 4u}) {
     c.k_parts = k_parts;

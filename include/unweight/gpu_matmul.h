@@ -64,8 +64,8 @@ struct MatmulConfig {
     kWgmma,  ///< wgmma, weights from registers: many tokens
   };
   Kernel kernel = Kernel::kMma;
-  std::uint32_t tokens_per_tile = 8;  ///< columns of an output tile; kMma: 8, 16; kWgmma: 32, 64,
-                                      ///< 128, 256
+  std::uint32_t tokens_per_tile = 8;  ///< columns of an output tile; kMma: 8, 16, 32 (not kRadix);
+                                      ///< kWgmma: 32, 64, 128, 256
   std::uint32_t strips_per_tile = 1;  ///< 16-row strips of an output tile
   std::uint32_t k_warps = 1;  ///< warps that share a strip, each with a part of K; kWgmma: up to 4
   std::uint32_t k_parts = 1;  ///< CTAs of a cluster that share a tile; 1, 2, 4 or 8

@@ -54,8 +54,11 @@ Result<void> check_fields(const MatmulProblem& problem, const MatmulConfig& c) {
     return bad("tiles_per_stage is no multiple of k_warps");
   }
   if (c.kernel == Kernel::kMma) {
-    if (!is_one_of(c.tokens_per_tile, Counts{8, 16})) {
-      return bad("tokens_per_tile of the mma kernel is not 8 or 16");
+    if (!is_one_of(c.tokens_per_tile, Counts{8, 16, 32})) {
+      return bad("tokens_per_tile of the mma kernel is not 8, 16 or 32");
+    }
+    if (c.tokens_per_tile == 32 && problem.form == gpu::WeightForm::kRadix) {
+      return bad("tokens_per_tile of the mma kernel is 32: no registers are left for radix");
     }
     if (c.multicast != 1) return bad("the mma kernel has no multicast");
     if (c.stream_ctas != 0) return bad("the mma kernel has no stream-K: stream_ctas is not 0");

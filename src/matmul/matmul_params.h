@@ -89,7 +89,8 @@ struct MatmulParams {
   std::uint32_t tiles_per_stage;
   std::uint32_t num_token_stages;  ///< kMma: of activations
   std::uint32_t stage_bytes;       ///< multiple of 1024; kMma: of activations only
-  std::uint32_t token_rows;  ///< kMma: of a tile of activations: 1, 2, 8, 16; from 8 on swizzled
+  std::uint32_t
+      token_rows;  ///< kMma: of a tile of activations: 1, 2, 8, 16, 32; from 8 on swizzled
   std::uint32_t token_tile_bytes;                  ///< kMma: 128 each
   std::uint32_t token_box_tiles, token_box_bytes;  ///< that a tensor copy of activations brings
   bool k_is_whole_tiles;                           ///< which coordinates it takes

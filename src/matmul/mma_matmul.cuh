@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// Computes:   Y = X W^T for few tokens (a tile of 8 or 16), weights in any form
+// Computes:   Y = X W^T for few tokens (a tile of 8, 16 or 32), weights in any form
 // Bound by:   reading the weights (palette: 1.5 bytes each)
 // Requires:   checked pointers, sizes and config; section contents may be anything
 // Threads:    strips of the tile x k_warps warps, then one that brings activations. A warp owns a
@@ -194,6 +194,7 @@ __global__ void __launch_bounds__(kMmaMaxThreads, kMmaCtasPerSm)
     mma_matmul(const __grid_constant__ MatmulParams params,
                const __grid_constant__ TensorMaps maps) {
   constexpr std::uint32_t kBlocks = kTokens / 8;
+  constexpr std::uint32_t kHalves = kTokens == 32 ? 1 : 2;  // of a tile's activations, in registers
   ptx::griddepcontrol_launch_dependents();
   extern __shared__ __align__(1024) std::uint8_t dynamic[];
   const std::uint32_t lane = threadIdx.x % layout::kLanes;
@@ -301,9 +302,9 @@ __global__ void __launch_bounds__(kMmaMaxThreads, kMmaCtasPerSm)
         decoder.load(first, second, lane);
 #pragma unroll 1
         for (bool more = true; more;) {
-          TokenFragments<kTokens> b[2];
+          TokenFragments<kTokens> b[kHalves];
           load_tokens<kTokens>(tokens, b[0]);
-          load_tokens<kTokens>(tokens ^ 64, b[1]);
+          if constexpr (kHalves == 2) load_tokens<kTokens>(tokens ^ 64, b[1]);
           Fragments a;
           decoder.decode(lane, a, [&] { decoder.load(first, second, lane); });
           more = --in_run != 0;
@@ -312,7 +313,8 @@ __global__ void __launch_bounds__(kMmaMaxThreads, kMmaCtasPerSm)
           // The next tile's bytes are on their way while this one is multiplied.
           if (more) decoder.load(first, second, lane);
           multiply_half<kTokens>(a, 0, b[0], acc);
-          multiply_half<kTokens>(a, 1, b[1], acc);
+          if constexpr (kHalves == 1) load_tokens<kTokens>(tokens ^ 64, b[0]);
+          multiply_half<kTokens>(a, 1, b[kHalves - 1], acc);
           tokens += params.token_tile_bytes;
         }
         __syncwarp();
@@ -387,6 +389,9 @@ cudaError_t launch_mma_form(const MatmulParams& params, const TensorMaps& maps,
       return launch_mma<kForm, 8>(params, maps, config);
     case 16:
       return launch_mma<kForm, 16>(params, maps, config);
+    case 32:
+      if constexpr (kForm != WeightForm::kRadix) return launch_mma<kForm, 32>(params, maps, config);
+      return cudaErrorInvalidValue;
     default:
       return cudaErrorInvalidValue;
   }
