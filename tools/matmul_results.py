@@ -8,20 +8,26 @@ from matmul_svg import panels_chart, roofline_chart
 from results_page import machine_section, matrix_name, microseconds, table
 
 PLAIN, DEPENDENT, DECODE = "fused plain", "fused dependent", "decode+cublas"
+NORMAL = "normal"
+WEIGHTS = {NORMAL: "N(0, 0.02)", "student_t": "Student's t, 4 degrees of freedom",
+           "row_scaled": "rows scaled by a log-normal factor",
+           "outlier_columns": "1 % of the columns 30 times larger",
+           "one_percent_zero": "1 % zeros: a palette that is no run"}
 FORMATS = {"palette": "palette, 12 bits", "radix": "radix, 11.6 bits",
            "exponents": "exponent bytes, 16 bits", "bf16-tiles": "BF16 in tile order"}
 
 
 class MatmulResults:
-    """Rows of a results file by matrix, M, format and path."""
+    """Rows of a results file by matrix, M, format and path; of one kind of weights."""
 
-    def __init__(self, result):
+    def __init__(self, result, weights=NORMAL):
+        rows = [row for row in result["rows"] if row.get("weights", NORMAL) == weights]
         self.rows = {(row["N"], row["K"], row["M"], row["format"], row["path"]): row
-                     for row in result["rows"]}
+                     for row in rows}
         # In the order of the file.
-        self.matrices = list(dict.fromkeys((row["N"], row["K"]) for row in result["rows"]))
-        self.tokens = sorted({row["M"] for row in result["rows"]})
-        self.has_baseline = any(row["speedup"] for row in result["rows"])
+        self.matrices = list(dict.fromkeys((row["N"], row["K"]) for row in rows))
+        self.tokens = sorted({row["M"] for row in rows})
+        self.has_baseline = any(row["speedup"] for row in rows)
 
     def find(self, matrix, m, path, form="palette"):
         return self.rows.get((*matrix, m, form, path))
@@ -74,6 +80,30 @@ def speedups_section(results, path):
     rows = [[matrix_name(matrix), *(times(results.speedup(matrix, m, path)) for m in results.tokens)]
             for matrix in results.matrices]
     return table(["M", *map(str, results.tokens)], rows)
+
+
+def weights_section(result):
+    """Speed-ups of other weights beside those of normal ones, matrix by matrix; or nothing."""
+    others = {kind: MatmulResults(result, kind) for kind in WEIGHTS if kind != NORMAL}
+    others = {kind: results for kind, results in others.items() if results.matrices}
+    if not others:
+        return ""
+    normal = MatmulResults(result)
+    first = next(iter(others.values()))
+    rows = []
+    for matrix in first.matrices:
+        for kind, results in {NORMAL: normal, **others}.items():
+            bits = next((row["bits_per_weight"] for key, row in results.rows.items()
+                         if key[:2] == matrix and key[3] == "palette"), None)
+            if bits is None:
+                continue
+            rows.append([matrix_name(matrix), WEIGHTS[kind], f"{bits:.2f}",
+                         *(times(results.speedup(matrix, m, DEPENDENT)) for m in first.tokens)])
+    return f"""## Other weights
+Dependent launch, palette: outliers and zeros are more bits, and more to put right.
+
+{table(["matrix", "weights", "bits a weight", *map(str, first.tokens)], rows)}
+"""
 
 
 def details_of(results, matrix, form):
@@ -134,7 +164,7 @@ Geometric mean over matrices, in brackets the least. Weights as palette (12 bits
 {speedups_section(results, DEPENDENT)}
 ## Plain launch, palette
 {speedups_section(results, PLAIN)}
-## All times
+{weights_section(result)}## All times
 {details_section(results)}"""
 
 

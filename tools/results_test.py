@@ -160,6 +160,18 @@ class ResultsTest(unittest.TestCase):
             for word in words:
                 self.assertIn(word, texts, name)
 
+    def test_matmul_of_other_weights(self):
+        odd = {**matmul_row(9.0, path="fused dependent"), "weights": "student_t",
+               "bits_per_weight": 12.4}
+        self.put("2026-01-02-h100-matmul.json",
+                 {**MATMUL_RESULT, "rows": [*MATMUL_RESULT["rows"], odd]})
+        self.assertEqual(self.run_it(), 0)
+        page = (self.docs / "matmul.md").read_text()
+        self.assertIn("## Other weights", page)
+        self.assertIn("| Student's t, 4 degrees of freedom | 12.40 | 1.33x |", page)
+        self.assertIn("| N(0, 0.02) | 12.00 | 1.50x |", page)  # and the means are of these alone
+        self.assertIn("| 1 | 1.50x (1.50x) |", page)
+
     def test_matmul_without_baseline(self):
         self.put("2026-01-02-h100-matmul.json",
                  {**MATMUL_RESULT, "rows": [matmul_row(10.0, baseline_us=None)]})

@@ -136,6 +136,7 @@ MatmulResult result_of(const MatmulShape& shape, std::uint64_t m, WeightForm for
   result.n = shape.n();
   result.k = shape.k();
   result.m = m;
+  result.weights = weights_name(shape.kind());
   result.format = gpu::weight_form_name(form);
   result.bits_per_weight = shape.bits_per_weight(form);
   result.stored_bytes = shape.stored_bytes(form);

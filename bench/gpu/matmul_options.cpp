@@ -41,6 +41,12 @@ bool read(std::string_view text, WeightShape* shape) {
          read(text.substr(x + 1), &shape->k);
 }
 
+bool read(std::string_view text, std::optional<Weights>* weights) {
+  for (const Weights known : kAllWeights)
+    if (text == weights_name(known)) *weights = known;
+  return weights->has_value();
+}
+
 bool read(std::string_view text, WeightForm* form) {
   if (text == "palette")
     *form = WeightForm::kPalette;
@@ -95,6 +101,7 @@ bool read_option(std::string_view name, std::string_view text, MatmulArguments* 
   if (name == "--m") return read(text, &arguments->tokens);
   if (name == "--forms") return read(text, &arguments->forms);
   if (name == "--kernel") return read_kernel(text, arguments);
+  if (name == "--weights") return read(text, &arguments->weights);
   if (name == "--config") {
     const auto config = parse_config(std::string(text));
     if (config) arguments->configs.push_back(*config);
@@ -109,6 +116,7 @@ bool read_option(std::string_view name, std::string_view text, MatmulArguments* 
 
 const char* const kMatmulUsage =
     "usage: matmul_gpu_bench [--shapes NxK,...] [--m M,...]\n"
+    "         [--weights normal|student_t|row_scaled|outlier_columns|one_percent_zero]\n"
     "         [--forms palette,radix,exponents,tiles]\n"
     "         [--plain-only | --dependent-only] [--no-baseline] [--no-check] [--quick]\n"
     "         [--config \"mma t8 s7 w1 p1 k2 d6\"]... [--results FOLDER]\n"
@@ -130,7 +138,15 @@ std::optional<MatmulArguments> parse_matmul_arguments(int argc, char** argv) {
     if (++i == argc || !read_option(name, argv[i], &arguments)) return std::nullopt;
   }
   if (!arguments.plain && !arguments.dependent) return std::nullopt;
+  const bool is_whole_run =
+      arguments.shapes.empty() && !arguments.weights && !arguments.quick && !arguments.sweep;
   if (arguments.shapes.empty()) arguments.shapes = arguments.quick ? kQuickShapes : kShapes;
+  for (WeightShape& shape : arguments.shapes)
+    shape.weights = arguments.weights.value_or(Weights::kNormal);
+  if (is_whole_run) {  // one matrix of weights of every other kind
+    for (const Weights weights : kAllWeights)
+      if (weights != Weights::kNormal) arguments.shapes.push_back({14336, 4096, weights});
+  }
   if (arguments.tokens.empty()) arguments.tokens = arguments.quick ? kQuickTokens : kTokens;
   if (arguments.forms.empty()) {
     arguments.forms = {WeightForm::kPalette};

@@ -8,18 +8,21 @@
 #include <string>
 #include <vector>
 
+#include "synthetic_weights.h"
 #include "unweight/gpu_matmul.h"
 
 namespace unweight::bench {
 
 struct WeightShape {
   std::uint64_t n = 0, k = 0;
+  Weights weights = Weights::kNormal;
 };
 
 struct MatmulArguments {
   std::vector<WeightShape> shapes;
   std::vector<std::uint64_t> tokens;   ///< the values of M
   std::vector<gpu::WeightForm> forms;  ///< default: all but exponents; of a sweep, palette
+  std::optional<Weights> weights;      ///< of all shapes
   std::string results;                 ///< folder; empty: no file
   bool plain = true, dependent = true;
   bool check = true;

@@ -8,6 +8,8 @@
 #include <map>
 #include <tuple>
 
+#include "synthetic_weights.h"
+
 namespace unweight::bench {
 namespace {
 
@@ -55,6 +57,7 @@ Row row_of(const Line& line) {
   const MatmulResult* shown = line.dependent != nullptr ? line.dependent : line.plain;
   return {
       {"N x K", fmt::format("{} x {}", any.n, any.k)},
+      {"weights", any.weights},
       {"M", any.m},
       {"baseline us", any.baseline ? Value(format_of(any.baseline->us, "", 1)) : Value(nullptr)},
       {"plain us", us_of(line.plain)},
@@ -117,6 +120,7 @@ std::vector<Row> result_rows(const std::vector<MatmulResult>& results, const Cei
     rows.push_back({{"N", r.n},
                     {"K", r.k},
                     {"M", r.m},
+                    {"weights", r.weights},
                     {"format", r.format},
                     {"bits_per_weight", r.bits_per_weight},
                     {"path", r.path},
@@ -135,10 +139,12 @@ std::vector<Row> result_rows(const std::vector<MatmulResult>& results, const Cei
 
 std::string matmul_summary(const std::vector<MatmulResult>& results) {
   std::vector<Line> lines;  // in the order in which they ran
-  std::map<std::tuple<std::uint64_t, std::uint64_t, std::uint64_t>, std::size_t> places;
+  std::map<std::tuple<std::uint64_t, std::uint64_t, std::string, std::uint64_t>, std::size_t>
+      places;
   for (const MatmulResult& result : results) {
     if (result.format == "exponents") continue;
-    const auto [place, is_new] = places.try_emplace({result.n, result.k, result.m}, lines.size());
+    const auto [place, is_new] =
+        places.try_emplace({result.n, result.k, result.weights, result.m}, lines.size());
     if (is_new) lines.emplace_back().any = &result;
     const MatmulResult*& field = field_of(result, &lines[place->second]);
     if (field == nullptr || result.timing.us < field->timing.us) field = &result;
@@ -147,7 +153,7 @@ std::string matmul_summary(const std::vector<MatmulResult>& results) {
   std::map<std::uint64_t, Spreads> by_m;
   for (const Line& line : lines) {
     rows.push_back(row_of(line));
-    add(line, &by_m[line.any->m]);
+    if (line.any->weights == weights_name(Weights::kNormal)) add(line, &by_m[line.any->m]);
   }
   std::vector<Row> means;
   for (const auto& [m, spreads] : by_m) {
@@ -158,9 +164,11 @@ std::string matmul_summary(const std::vector<MatmulResult>& results) {
                      {"radix", spreads.radix.text()},
                      {"BF16 tiles", spreads.tiles.text()}});
   }
-  return format_table(rows, {"N x K", "M", "baseline us", "plain us", "plain x", "dependent us",
-                             "dependent x", "radix x", "tiles x", "decode+cublas x", "config"}) +
-         "\nspeed-up over the best of cuBLAS: geometric mean over shapes (least, where)\n" +
+  return format_table(
+             rows, {"N x K", "weights", "M", "baseline us", "plain us", "plain x", "dependent us",
+                    "dependent x", "radix x", "tiles x", "decode+cublas x", "config"}) +
+         "\nspeed-up over the best of cuBLAS, normal weights: geometric mean over shapes (least, "
+         "where)\n" +
          format_table(means, {"M", "plain", "dependent", "best path", "radix", "BF16 tiles"});
 }
 

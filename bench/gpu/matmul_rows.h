@@ -24,7 +24,8 @@ struct BlasTime {
 
 struct MatmulResult {
   std::uint64_t n = 0, k = 0, m = 0;
-  std::string format;  ///< weight_form_name()
+  std::string weights;  ///< weights_name()
+  std::string format;   ///< weight_form_name()
   double bits_per_weight = 0;
   std::string path;
   std::string config;  ///< of the matmul; decode+cublas: which cuBLAS

@@ -32,7 +32,8 @@ std::uint32_t copies_for(WeightShape shape, std::uint64_t l2_bytes) {
 MatmulShape::MatmulShape(const MatmulArguments& arguments, WeightShape shape, bool with_rows,
                          std::uint64_t l2_bytes, cudaStream_t stream)
     : stream_(stream),
-      original_(Weights::kNormal, shape.n, shape.k, stream),
+      weights_(shape.weights),
+      original_(shape.weights, shape.n, shape.k, stream),
       num_copies_(copies_for(shape, l2_bytes)),
       palette_(original_, Family::kPalette, num_copies_, stream),
       x_(Weights::kNormal, arguments.most_tokens(), shape.k, stream),

@@ -24,6 +24,7 @@ class MatmulShape {
 
   [[nodiscard]] std::uint64_t n() const { return original_.rows; }
   [[nodiscard]] std::uint64_t k() const { return original_.cols; }
+  [[nodiscard]] Weights kind() const { return weights_; }
   [[nodiscard]] std::uint32_t num_copies() const { return num_copies_; }
   [[nodiscard]] cudaStream_t stream() const { return stream_; }
 
@@ -50,6 +51,7 @@ class MatmulShape {
   void make_exponents();
 
   cudaStream_t stream_ = nullptr;
+  Weights weights_ = Weights::kNormal;
   Matrix original_;
   std::uint32_t num_copies_ = 0;
   PackedCopies palette_;

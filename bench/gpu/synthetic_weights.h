@@ -18,6 +18,8 @@ enum class Weights : std::uint8_t {
   kOutlierColumns,  ///< N(0, 0.02), 1 % of the columns 30 times larger
   kOnePercentZero,  ///< N(0, 0.02), 1 % of the weights +0: the palette is no run
 };
+inline constexpr Weights kAllWeights[] = {Weights::kNormal, Weights::kStudentT, Weights::kRowScaled,
+                                          Weights::kOutlierColumns, Weights::kOnePercentZero};
 [[nodiscard]] const char* weights_name(Weights weights);
 
 /// Fills rows x cols BF16 weights, rows one after the other.
