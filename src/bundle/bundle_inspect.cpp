@@ -85,7 +85,7 @@ Result<void> inspect_bundle(JobContext& job, const BundleFile& bundle, const std
       UNWEIGHT_TRY(job.progress.start_item(inspection.report.name));
       auto analysis = analyze_stored(job, bundle, i);
       if (!analysis) return std::move(analysis).error().with_context(inspection.report.name);
-      inspection.analysis = std::move(*analysis);
+      inspection.analysis = *analysis;
     }
     report.tensors.push_back(std::move(inspection));
   }

@@ -64,6 +64,7 @@ Result<codec::EncodedView> CodecRows::load_window(ChunkSpan chunks,
   view.sign_mantissa = bytes_of(parts[1]);
 
   std::vector<ReadRequest> requests;
+  requests.reserve(parts.size());
   for (const SectionPart& part : parts) requests.push_back(sections_.request(part));
   UNWEIGHT_TRY(read_pieces(job_, sections_.file(), requests));
   return view;

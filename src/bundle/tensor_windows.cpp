@@ -8,7 +8,6 @@
 namespace unweight::bundle {
 namespace {
 
-using codec::ChunkRange;
 using codec::RowRange;
 
 std::uint64_t strip_bytes(const layout::TileGrid& grid) {

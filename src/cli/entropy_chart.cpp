@@ -80,7 +80,8 @@ std::string grid(const Axes& axes) {
   std::string svg;
   const auto ticks = [](double low, double high, int count, const auto& draw) {
     const double step = nice_step(high - low, count);
-    for (double value = std::ceil(low / step) * step; value <= high; value += step) draw(value);
+    const auto last = static_cast<int>(std::floor(high / step));
+    for (auto i = static_cast<int>(std::ceil(low / step)); i <= last; ++i) draw(i * step);
   };
   ticks(axes.y_min, axes.y_max, 6, [&](double bits) {
     svg += svg_line(kLeft, axes.y(bits), kWidth - kRight, axes.y(bits), "grid");

@@ -32,7 +32,7 @@ __m256i load_exponents(const std::uint16_t* weights) {
 void prefetch_next_segment(const std::uint16_t* weights) {
   const std::uintptr_t at = reinterpret_cast<std::uintptr_t>(weights) +
                             kMaxVectors * kVectorWeights * sizeof(std::uint16_t);
-  _mm_prefetch(reinterpret_cast<const char*>(at), _MM_HINT_T0);
+  _mm_prefetch(reinterpret_cast<const char*>(at), _MM_HINT_T0);  // NOLINT: may be behind the array
 }
 
 /// Lowest exponent of the window: the largest of a sample is near its top.

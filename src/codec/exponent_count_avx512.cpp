@@ -29,8 +29,10 @@ constexpr std::uintptr_t kPrefetchBytes = 2048;
 
 void prefetch(const std::uint16_t* weights) {
   const std::uintptr_t at = reinterpret_cast<std::uintptr_t>(weights) + kPrefetchBytes;
+  // NOLINTBEGIN: may be behind the array
   _mm_prefetch(reinterpret_cast<const char*>(at), _MM_HINT_T0);
   _mm_prefetch(reinterpret_cast<const char*>(at + 64), _MM_HINT_T0);
+  // NOLINTEND
 }
 
 /// Lowest exponent of the window: the largest of a sample is near the top of a distribution that

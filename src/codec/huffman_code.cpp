@@ -58,6 +58,7 @@ CodeLengths build_code_lengths(const PairCounts& counts) {
   const std::vector<std::uint32_t> pairs = occurring_pairs(counts);
   if (pairs.size() < 2) return {};
   std::vector<std::uint64_t> symbols;
+  symbols.reserve(pairs.size());
   for (const std::uint32_t p : pairs) symbols.push_back(counts[p]);
   std::array<CoinList, kMaxCodeLength> lists;
   lists[0] = merge_packages(symbols, {});

@@ -14,7 +14,6 @@ namespace {
 
 using layout::kLanes;
 using layout::kRowElems;
-using layout::kTileCodeSectionBytes;
 using layout::kTileCols;
 using layout::kTileElems;
 using layout::kTileRows;

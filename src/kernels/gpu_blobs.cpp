@@ -19,8 +19,6 @@
 namespace unweight::gpu {
 namespace {
 
-using packed::SectionId;
-
 struct Encoded {
   DeviceBuffer memory;
   PackedTensor tensor;
