@@ -11,6 +11,9 @@
 # unweight_fuzzer(NAME SOURCES a_fuzz.cpp DEPS room ...)
 #   One libFuzzer binary build/bin/fuzz_<name>; only with -DUNWEIGHT_FUZZERS=ON and clang. The target
 #   `fuzzers` builds all of them.
+# unweight_unity(TARGET ...)
+#   With -DUNWEIGHT_UNITY=ON: files of these may be compiled together. Not of others, where names of
+#   anonymous namespaces meet.
 # unweight_gpu_binary(gpu_tests|gpu_benches NAME)
 #   The target gpu_tests (gpu_benches) builds NAME; its name goes to gpu_tests.txt in the build folder,
 #   by which tools/gpu.sh finds the binaries of a build folder that another machine made.
@@ -46,6 +49,14 @@ function(unweight_link_rooms target)
     target_link_libraries(${target} PRIVATE unweight_${dep})
   endforeach()
   target_link_libraries(${target} PRIVATE unweight_options Threads::Threads)
+endfunction()
+
+function(unweight_unity)
+  foreach(target IN LISTS ARGN)
+    if(UNWEIGHT_UNITY AND TARGET ${target})
+      set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 6)
+    endif()
+  endforeach()
 endfunction()
 
 function(unweight_gpu_binary group name)

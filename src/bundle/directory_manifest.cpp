@@ -16,7 +16,7 @@
 namespace unweight::bundle {
 namespace {
 
-constexpr std::string_view kListKey = "files";
+constexpr std::string_view kFilesKey = "files";
 constexpr std::size_t kTopFields = 4;  // the checksum too
 constexpr std::array<std::string_view, 3> kRoleNames = {"copied", "weights", "rewritten"};
 constexpr std::array<std::size_t, 3> kRoleFields = {4, 5, 6};
@@ -85,7 +85,7 @@ Result<std::string> serialize_directory_manifest(const DirectoryManifest& manife
   UNWEIGHT_TRY_ASSIGN(const std::string version, json_string(manifest.tool_version));
   std::string json =
       fmt::format("{{\"format\":\"{}\",\"format_version\":{},\"tool_version\":{},\"{}\":[",
-                  kDirectoryFormat, kFormatVersion, version, kListKey);
+                  kDirectoryFormat, kFormatVersion, version, kFilesKey);
   const char* separator = "\n";
   for (const DirectoryEntry& entry : manifest.files) {
     UNWEIGHT_TRY_ASSIGN(const std::string path, json_string(entry.path));
@@ -106,7 +106,7 @@ Result<std::string> serialize_directory_manifest(const DirectoryManifest& manife
 Result<DirectoryManifest> parse_directory_manifest(std::string_view json) {
   DirectoryManifest manifest;
   UNWEIGHT_TRY_ASSIGN(const JsonRecord top,
-                      parse_sealed_json(json, kListKey, [&](const JsonRecord& r) -> Result<void> {
+                      parse_sealed_json(json, kFilesKey, [&](const JsonRecord& r) -> Result<void> {
                         UNWEIGHT_TRY_ASSIGN(DirectoryEntry entry, read_entry(r));
                         manifest.files.push_back(std::move(entry));
                         return {};

@@ -11,13 +11,13 @@
 namespace unweight::bundle {
 namespace {
 
-constexpr std::uint64_t kChunkBytes = layout::kChunkElems * sizeof(std::uint16_t);  // 64 KiB
 /// A range of encoded chunks takes at most 1.8 times its source (all rows verbatim).
 constexpr std::uint64_t kRangeFactor = 2;
 
 /// Chunks of a range: two ranges are in memory, one that is read and one that is written.
 std::uint64_t range_chunks(const Limits& limits) {
-  return std::max<std::uint64_t>(1, limits.encode_budget_bytes / (2 * kRangeFactor * kChunkBytes));
+  return std::max<std::uint64_t>(
+      1, limits.encode_budget_bytes / (2 * kRangeFactor * layout::kChunkWeightBytes));
 }
 
 }  // namespace
@@ -74,7 +74,8 @@ Result<void> EngineCompressor::move_chunks(const layout::TileGrid& grid,
       }
       return range == 0 ? Result<void>{} : writer.append(ranges_[(range - 1) % 2]);
     }));
-    const std::uint64_t bytes = range == 0 ? 0 : std::min(bytes_left, step * kChunkBytes);
+    const std::uint64_t bytes =
+        range == 0 ? 0 : std::min(bytes_left, step * layout::kChunkWeightBytes);
     bytes_left -= bytes;
     UNWEIGHT_TRY(job_.progress.add(bytes));
   }

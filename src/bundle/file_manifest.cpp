@@ -10,7 +10,7 @@
 namespace unweight::bundle {
 namespace {
 
-constexpr std::string_view kListKey = "tensors";
+constexpr std::string_view kTensorsKey = "tensors";
 constexpr std::size_t kCarriedFields = 3;
 constexpr std::size_t kPackedFields = 4;
 constexpr std::size_t kTopFields = 6;  // the checksum too
@@ -43,7 +43,7 @@ Result<std::string> serialize_file_manifest(const FileManifest& manifest) {
       "{{\"format\":\"{}\",\"format_version\":{},\"tool_version\":{},\"original_bytes\":{},"
       "\"original_header_xxh3\":\"{}\",\"{}\":[",
       kFileFormat, kFormatVersion, version, manifest.original_bytes,
-      hex64(manifest.original_header_xxh3), kListKey);
+      hex64(manifest.original_header_xxh3), kTensorsKey);
   const char* separator = "\n";
   for (const ManifestTensor& tensor : manifest.tensors) {
     UNWEIGHT_TRY_ASSIGN(const std::string name, json_string(tensor.name));
@@ -61,12 +61,13 @@ Result<std::string> serialize_file_manifest(const FileManifest& manifest) {
 
 Result<FileManifest> parse_file_manifest(std::string_view json) {
   FileManifest manifest;
-  UNWEIGHT_TRY_ASSIGN(const JsonRecord top,
-                      parse_sealed_json(json, kListKey, [&](const JsonRecord& r) -> Result<void> {
-                        UNWEIGHT_TRY_ASSIGN(ManifestTensor tensor, read_tensor(r));
-                        manifest.tensors.push_back(std::move(tensor));
-                        return {};
-                      }));
+  UNWEIGHT_TRY_ASSIGN(
+      const JsonRecord top,
+      parse_sealed_json(json, kTensorsKey, [&](const JsonRecord& r) -> Result<void> {
+        UNWEIGHT_TRY_ASSIGN(ManifestTensor tensor, read_tensor(r));
+        manifest.tensors.push_back(std::move(tensor));
+        return {};
+      }));
   UNWEIGHT_TRY_ASSIGN(const std::string format, top.text("format"));
   UNWEIGHT_TRY_ASSIGN(const std::uint64_t version, top.number("format_version"));
   if (format != kFileFormat) return bad_manifest("format is not " + std::string(kFileFormat));

@@ -12,7 +12,7 @@
 namespace unweight::bundle {
 namespace {
 
-constexpr std::string_view kListKey = "files";
+constexpr std::string_view kFinishedKey = "files";
 constexpr std::uint64_t kMaxStateBytes = 1 << 20;
 
 std::filesystem::path state_path(const PartialDirectory& partial, std::size_t file_number) {
@@ -32,7 +32,7 @@ Result<StoredFile> read_record(const std::string& json, const SourceState& sourc
   UNWEIGHT_TRY_ASSIGN(const std::string identity, identity_json(source));
   if (!json.starts_with(identity)) return Error{ErrorCode::kNotFound, "of another source"};
   StoredFile stored;
-  UNWEIGHT_TRY(parse_sealed_json(json, kListKey, [&](const JsonRecord& record) -> Result<void> {
+  UNWEIGHT_TRY(parse_sealed_json(json, kFinishedKey, [&](const JsonRecord& record) -> Result<void> {
     UNWEIGHT_TRY_ASSIGN(stored.bytes, record.number("stored_bytes"));
     UNWEIGHT_TRY_ASSIGN(stored.xxh3, record.hash("stored_xxh3"));
     return {};

@@ -10,7 +10,6 @@
 namespace unweight::bundle {
 namespace {
 
-constexpr std::uint64_t kChunkBytes = layout::kChunkElems * sizeof(std::uint16_t);  // 64 KiB
 constexpr std::uint64_t kMaxBatchBytes = std::uint64_t{4} << 20;
 /// Encoded batches take at most 2.3 times their source (radix, all escapes), the self-check 1.
 constexpr std::uint64_t kSlotFactor = 4;
@@ -26,8 +25,9 @@ void TensorPacker::plan_batches() {
   const std::uint64_t budget = job_.limits.encode_budget_bytes / kSlotFactor;
   const std::uint64_t wanted = 2 * std::uint64_t{job_.pool.num_threads()};
   const std::uint64_t batch_bytes = std::min(kMaxBatchBytes, budget / (2 * wanted));
-  batch_chunks_ = std::max<std::uint64_t>(1, batch_bytes / kChunkBytes);
-  group_batches_ = std::clamp<std::uint64_t>(budget / (2 * batch_chunks_ * kChunkBytes), 1, wanted);
+  batch_chunks_ = std::max<std::uint64_t>(1, batch_bytes / layout::kChunkWeightBytes);
+  group_batches_ = std::clamp<std::uint64_t>(
+      budget / (2 * batch_chunks_ * layout::kChunkWeightBytes), 1, wanted);
   for (Group& group : groups_) {
     group.slots.resize(group_batches_);
     group.used = 0;
@@ -96,7 +96,7 @@ Result<packed::PackedHeader> TensorPacker::pack_windows(TensorWindows& windows,
       const std::uint64_t done = std::min(chunks.count - at, encoding->used * batch_chunks_);
       at += done;
       std::swap(encoding, writing);
-      const std::uint64_t bytes = std::min(bytes_left, done * kChunkBytes);
+      const std::uint64_t bytes = std::min(bytes_left, done * layout::kChunkWeightBytes);
       bytes_left -= bytes;
       UNWEIGHT_TRY(job_.progress.add(bytes));
     }

@@ -23,7 +23,7 @@ struct CompressArguments {
   CompressOptions options;
 };
 
-constexpr const char* kExamples =
+constexpr const char* kCompressExamples =
     "Examples:\n"
     "  unweight compress model.safetensors model.uw.safetensors\n"
     "  unweight compress ./Llama-3.1-8B ./Llama-3.1-8B-uw\n"
@@ -126,7 +126,7 @@ void add_compress_command(CLI::App& app, CommonOptions& common, Run& run) {
   command->add_flag("--no-self-check", arguments->no_self_check,
                     "Do not decode and compare every chunk while compressing");
   add_common_options(*command, common);
-  command->footer(kExamples);
+  command->footer(kCompressExamples);
   command->callback([&common, &run, arguments] {
     run = [&common, arguments] { return run_compress(common, *arguments); };
   });

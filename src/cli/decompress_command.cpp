@@ -20,7 +20,7 @@ struct DecompressArguments {
   DecompressOptions options;
 };
 
-constexpr const char* kExamples =
+constexpr const char* kDecompressExamples =
     "Examples:\n"
     "  unweight decompress model.uw.safetensors model.safetensors\n"
     "  unweight decompress ./Llama-3.1-8B-uw ./Llama-3.1-8B\n";
@@ -68,7 +68,7 @@ void add_decompress_command(CLI::App& app, CommonOptions& common, Run& run) {
   command->add_flag("-f,--force", arguments->options.overwrite, "Replace an existing DST");
   command->add_flag("--dry-run", arguments->options.dry_run, "Check and report, write nothing");
   add_common_options(*command, common);
-  command->footer(kExamples);
+  command->footer(kDecompressExamples);
   command->callback([&common, &run, arguments] {
     run = [&common, arguments] { return run_decompress(common, *arguments); };
   });

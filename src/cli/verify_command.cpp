@@ -20,7 +20,7 @@ struct VerifyArguments {
   std::optional<std::string> original;
 };
 
-constexpr const char* kExamples =
+constexpr const char* kVerifyExamples =
     "Exit status: 0 all is well, 1 a difference or damage was found, 2 it could not be checked.\n\n"
     "Examples:\n"
     "  unweight verify model.uw.safetensors\n"
@@ -84,7 +84,7 @@ void add_verify_command(CLI::App& app, CommonOptions& common, Run& run) {
       ->type_name("");
   add_device_option(*command, arguments->device);
   add_common_options(*command, common);
-  command->footer(kExamples);
+  command->footer(kVerifyExamples);
   command->callback([&common, &run, arguments] {
     run = [&common, arguments] {
       return run_verify(common, arguments->bundle, arguments->original, arguments->device);

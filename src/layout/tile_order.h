@@ -57,6 +57,7 @@ inline constexpr std::uint32_t kSteps = 4;                        // k16 steps o
 inline constexpr std::uint32_t kRowElems = kLaneElems / kSteps;   // 8 weights: i = 8*s .. 8*s + 7
 inline constexpr std::uint32_t kChunkTiles = 32;                  // tiles of a chunk
 inline constexpr std::uint32_t kChunkElems = kChunkTiles * kTileElems;    // 32768
+inline constexpr std::uint32_t kChunkWeightBytes = kChunkElems * 2;       // 65536
 inline constexpr std::uint32_t kTileByteSectionBytes = kTileElems;        // 1024
 inline constexpr std::uint32_t kTileCodeSectionBytes = kTileElems / 2;    // 512
 inline constexpr std::uint32_t kTileWeightSectionBytes = kTileElems * 2;  // 2048

@@ -22,12 +22,9 @@ namespace {
 
 namespace fs = std::filesystem;
 using packed::PackedHeader;
+using packed::section_of;
 using packed::SectionEntry;
 using packed::SectionId;
-
-const SectionEntry& section_of(const PackedHeader& header, SectionId id) {
-  return header.sections[static_cast<std::size_t>(id)];
-}
 
 Error in_file(Error error, const std::string& name) {
   return std::move(error).with_context(name);

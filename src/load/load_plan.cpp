@@ -14,14 +14,11 @@ namespace {
 
 using packed::align_up;
 using packed::PackedHeader;
+using packed::section_of;
 using packed::SectionEntry;
 using packed::SectionId;
 using Source = CopyPart::Source;
 using Target = CopyPart::Target;
-
-const SectionEntry& section_of(const PackedHeader& header, SectionId id) {
-  return header.sections[static_cast<std::size_t>(id)];
-}
 
 std::uint64_t& place_of(TensorPlace& place, SectionId id) {
   return place.sections[static_cast<std::size_t>(id)];

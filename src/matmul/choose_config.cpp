@@ -19,10 +19,6 @@ using gpu::MatmulConfig;
 using gpu::MatmulProblem;
 using Kernel = MatmulConfig::Kernel;
 
-constexpr std::uint32_t divide_up(std::uint64_t value, std::uint64_t by) {
-  return static_cast<std::uint32_t>((value + by - 1) / by);
-}
-
 /// As many stages as `shared_bytes` holds, or the fewest there may be, if those fit anywhere.
 bool choose_stages(const MatmulProblem& problem, const DeviceShape& device,
                    std::uint32_t shared_bytes, MatmulConfig& c) {

@@ -31,10 +31,6 @@ bool is_one_of(T value, std::initializer_list<T> values) {
 constexpr std::uint32_t round_up(std::uint32_t value, std::uint32_t to) {
   return (value + to - 1) / to * to;
 }
-constexpr std::uint32_t divide_up(std::uint64_t value, std::uint64_t by) {
-  return static_cast<std::uint32_t>((value + by - 1) / by);
-}
-
 Result<void> check_fields(const MatmulProblem& problem, const MatmulConfig& c) {
   using Counts = std::initializer_list<std::uint32_t>;
   if (!is_one_of(c.k_parts, Counts{1, 2, 4, 8})) return bad("k_parts is not 1, 2, 4 or 8");

@@ -12,6 +12,10 @@
 
 namespace unweight::matmul {
 
+[[nodiscard]] constexpr std::uint32_t divide_up(std::uint64_t value, std::uint64_t by) {
+  return static_cast<std::uint32_t>((value + by - 1) / by);
+}
+
 /// Of the device, as far as plans depend on it.
 struct DeviceShape {
   std::uint32_t num_sms = 132;                  ///< H100 SXM, H200

@@ -67,6 +67,9 @@ struct PackedHeader {                    // offset
   std::uint64_t header_xxh3;                   // 504  of bytes 0..503
 };
 static_assert(sizeof(PackedHeader) == 512);
+[[nodiscard]] inline const SectionEntry& section_of(const PackedHeader& header, SectionId id) {
+  return header.sections[static_cast<std::size_t>(id)];
+}
 
 constexpr std::uint64_t align_up(std::uint64_t bytes) {
   return (bytes + kAlignment - 1) / kAlignment * kAlignment;
